@@ -1,0 +1,497 @@
+//! Expressions in a database's own words: defaults, checks, predicates, generated fields.
+//!
+//! Nobody parses them. They are cut into tokens, which is enough to compare two spellings of one
+//! text, to see which fields are named, and to follow a renamed field.
+
+use crate::backend_name::BackendName;
+use crate::json::{Node, Read, Reader};
+use crate::name::Name;
+use std::collections::BTreeMap;
+
+/// A text in a database's own language, or one text for each database.
+///
+/// It holds what was *authored* and, once a server has it, the spelling that this server *adopted*;
+/// two expressions are equal if the adopted texts are, or else the authored ones. White space, the
+/// case of bare words and the quotes around a name make no difference.
+#[derive(Debug, Clone)]
+pub struct Expression {
+    authored: Texts,
+    adopted: Option<String>,
+}
+
+#[derive(Debug, Clone)]
+enum Texts {
+    One(String),
+    PerBackend(BTreeMap<BackendName, String>),
+}
+
+impl Expression {
+    /// One text for every database.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self {
+            authored: Texts::One(text.into()),
+            adopted: None,
+        }
+    }
+
+    /// A text for each named database.
+    pub fn per_backend(texts: BTreeMap<BackendName, String>) -> Self {
+        Self {
+            authored: Texts::PerBackend(texts),
+            adopted: None,
+        }
+    }
+
+    /// The text for a database: the adopted one, or else the authored one.
+    pub fn text(&self, backend: BackendName) -> Option<&str> {
+        if let Some(adopted) = &self.adopted {
+            return Some(adopted);
+        }
+        self.authored(backend)
+    }
+
+    /// The text for a database as it was authored.
+    pub fn authored(&self, backend: BackendName) -> Option<&str> {
+        match &self.authored {
+            Texts::One(text) => Some(text),
+            Texts::PerBackend(texts) => texts.get(&backend).map(String::as_str),
+        }
+    }
+
+    /// The spelling that the server at hand gave back, if it differs from the authored one.
+    pub fn adopted(&self) -> Option<&str> {
+        self.adopted.as_deref()
+    }
+
+    /// Takes the spelling that a server gave back.
+    #[must_use]
+    pub fn adopt(mut self, text: impl Into<String>) -> Self {
+        self.adopted = Some(text.into());
+        self
+    }
+
+    /// The expression as one backend has it: its text alone.
+    #[must_use]
+    pub fn folded(&self, backend: BackendName) -> Option<Self> {
+        self.text(backend).map(Expression::new)
+    }
+
+    fn texts(&self) -> impl Iterator<Item = &str> {
+        let (one, many) = match &self.authored {
+            Texts::One(text) => (Some(text.as_str()), None),
+            Texts::PerBackend(texts) => (None, Some(texts.values().map(String::as_str))),
+        };
+        one.into_iter()
+            .chain(many.into_iter().flatten())
+            .chain(self.adopted.as_deref())
+    }
+
+    /// Whether any of the texts names this field.
+    pub fn mentions(&self, name: &Name) -> bool {
+        self.texts().any(|text| mentions(text, name))
+    }
+
+    /// The same expression after a field got another name.
+    #[must_use]
+    pub fn renamed(&self, from: &Name, to: &Name) -> Self {
+        let rename = |text: &str| rename(text, from.as_str(), to.as_str());
+        Self {
+            authored: match &self.authored {
+                Texts::One(text) => Texts::One(rename(text)),
+                Texts::PerBackend(texts) => Texts::PerBackend(
+                    texts
+                        .iter()
+                        .map(|(backend, text)| (*backend, rename(text)))
+                        .collect(),
+                ),
+            },
+            adopted: self.adopted.as_deref().map(rename),
+        }
+    }
+}
+
+impl From<&str> for Expression {
+    fn from(text: &str) -> Self {
+        Self::new(text)
+    }
+}
+
+impl From<String> for Expression {
+    fn from(text: String) -> Self {
+        Self::new(text)
+    }
+}
+
+impl PartialEq for Expression {
+    fn eq(&self, other: &Self) -> bool {
+        if let (Some(mine), Some(theirs)) = (&self.adopted, &other.adopted) {
+            return same(mine, theirs);
+        }
+        match (&self.authored, &other.authored) {
+            (Texts::One(mine), Texts::One(theirs)) => same(mine, theirs),
+            (Texts::PerBackend(mine), Texts::PerBackend(theirs)) => {
+                mine.len() == theirs.len()
+                    && mine
+                        .iter()
+                        .zip(theirs)
+                        .all(|((a, x), (b, y))| a == b && same(x, y))
+            }
+            _ => false,
+        }
+    }
+}
+
+impl serde::Serialize for Expression {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &self.authored {
+            Texts::One(text) => serializer.serialize_str(text),
+            Texts::PerBackend(texts) => serializer.collect_map(texts),
+        }
+    }
+}
+
+#[cfg(feature = "json-schema")]
+impl schemars::JsonSchema for Expression {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Expression".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "description": "A text in the database's own words, or one for each database.",
+            "anyOf": [
+                { "type": "string" },
+                { "type": "object", "additionalProperties": { "type": "string" }, "minProperties": 1 }
+            ]
+        })
+    }
+}
+
+impl Read for Expression {
+    fn read(node: &Node, reader: &mut Reader) -> Option<Self> {
+        let written = |text: String, reader: &mut Reader| {
+            if text.trim().is_empty() {
+                reader.problem("an expression cannot be empty");
+                None
+            } else {
+                Some(text)
+            }
+        };
+        match node {
+            Node::Text(_) => {
+                let text = String::read(node, reader)?;
+                written(text, reader).map(Expression::new)
+            }
+            Node::Object(entries) if !entries.is_empty() => {
+                let texts = BTreeMap::<BackendName, String>::read(node, reader)?;
+                for (backend, text) in &texts {
+                    reader.within(backend.word(), |reader| written(text.clone(), reader));
+                }
+                Some(Expression::per_backend(texts))
+            }
+            other => reader.expected("an expression: a text, or a text for each database", other),
+        }
+    }
+}
+
+/// A piece of an expression.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Token<'t> {
+    /// A word without quotes: a name, a keyword or a function.
+    Word(&'t str),
+    /// A name in quotes, with the quotes: `"a"`, `` `a` ``, `[a]`.
+    Quoted(&'t str),
+    /// A text literal, with its quotes.
+    Text(&'t str),
+    /// A number.
+    Number(&'t str),
+    /// Anything else: an operator, a bracket, a comma.
+    Symbol(&'t str),
+}
+
+impl<'t> Token<'t> {
+    /// The token as it stands in the text.
+    pub fn source(self) -> &'t str {
+        match self {
+            Token::Word(s)
+            | Token::Quoted(s)
+            | Token::Text(s)
+            | Token::Number(s)
+            | Token::Symbol(s) => s,
+        }
+    }
+
+    /// The name that this token is, without its quotes.
+    pub fn name(self) -> Option<String> {
+        match self {
+            Token::Word(word) => Some(word.to_owned()),
+            Token::Quoted(quoted) => {
+                let mut inner = quoted.chars();
+                let open = inner.next()?;
+                inner.next_back();
+                let close = if open == '[' { ']' } else { open };
+                let doubled: String = [close, close].iter().collect();
+                Some(inner.as_str().replace(&doubled, &close.to_string()))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether this token is the given keyword.
+    pub fn is_word(self, keyword: &str) -> bool {
+        matches!(self, Token::Word(word) if word.eq_ignore_ascii_case(keyword))
+    }
+
+    /// Whether this token is the given symbol.
+    pub fn is_symbol(self, symbol: &str) -> bool {
+        matches!(self, Token::Symbol(s) if s == symbol)
+    }
+
+    fn names(self, name: &str) -> bool {
+        match self {
+            Token::Word(word) => word.eq_ignore_ascii_case(name),
+            Token::Quoted(quoted) => {
+                quoted.len() >= name.len() + 2 && self.name().is_some_and(|n| n == name)
+            }
+            _ => false,
+        }
+    }
+
+    fn same(self, other: Token<'_>) -> bool {
+        match (self, other) {
+            (Token::Word(a), Token::Word(b)) => a.eq_ignore_ascii_case(b),
+            (Token::Quoted(_), Token::Quoted(_)) => self.name() == other.name(),
+            (Token::Word(word), quoted @ Token::Quoted(_))
+            | (quoted @ Token::Quoted(_), Token::Word(word)) => quoted
+                .name()
+                .is_some_and(|name| name.eq_ignore_ascii_case(word)),
+            (a, b) => a == b,
+        }
+    }
+}
+
+/// The tokens of an SQL or CQL text, without white space and comments. A quote that is never closed
+/// makes one token of the rest.
+pub fn tokens(text: &str) -> Tokens<'_> {
+    Tokens { text, position: 0 }
+}
+
+/// See [`tokens`].
+#[derive(Debug, Clone)]
+pub struct Tokens<'t> {
+    text: &'t str,
+    position: usize,
+}
+
+impl<'t> Tokens<'t> {
+    /// The byte at which the next token's search begins: just after the last token.
+    pub fn position(&self) -> usize {
+        self.position
+    }
+
+    fn rest(&self) -> &'t str {
+        self.text.get(self.position..).unwrap_or("")
+    }
+
+    fn take(&mut self, length: usize) -> &'t str {
+        let rest = self.rest();
+        let taken = rest.get(..length).unwrap_or(rest);
+        self.position += taken.len();
+        taken
+    }
+}
+
+impl<'t> Iterator for Tokens<'t> {
+    type Item = Token<'t>;
+
+    fn next(&mut self) -> Option<Token<'t>> {
+        loop {
+            let rest = self.rest();
+            let first = rest.chars().next()?;
+            if first.is_whitespace() {
+                self.take(first.len_utf8());
+            } else if rest.starts_with("--") {
+                let length = rest.find('\n').unwrap_or(rest.len());
+                self.take(length);
+            } else if rest.starts_with("/*") {
+                let length = rest.find("*/").map_or(rest.len(), |end| end + 2);
+                self.take(length);
+            } else {
+                return Some(self.token(first));
+            }
+        }
+    }
+}
+
+impl<'t> Tokens<'t> {
+    fn token(&mut self, first: char) -> Token<'t> {
+        let rest = self.rest();
+        match first {
+            '\'' => Token::Text(self.take(quoted_length(rest, '\''))),
+            '"' | '`' => Token::Quoted(self.take(quoted_length(rest, first))),
+            '[' if bracket_name(rest) => Token::Quoted(self.take(quoted_length(rest, ']'))),
+            _ if first.is_alphabetic() || first == '_' || first == '$' || first == '@' => {
+                let length = rest
+                    .find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '$' || c == '@'))
+                    .unwrap_or(rest.len());
+                Token::Word(self.take(length))
+            }
+            _ if first.is_ascii_digit() => {
+                let mut previous = ' ';
+                let length = rest
+                    .find(|c: char| {
+                        let goes_on = c.is_ascii_alphanumeric()
+                            || c == '.'
+                            || (matches!(c, '+' | '-') && matches!(previous, 'e' | 'E'));
+                        previous = c;
+                        !goes_on
+                    })
+                    .unwrap_or(rest.len());
+                Token::Number(self.take(length))
+            }
+            _ => {
+                for symbol in [
+                    "->>", "<=", ">=", "<>", "!=", "==", "||", "::", "->", "<<", ">>",
+                ] {
+                    if rest.starts_with(symbol) {
+                        return Token::Symbol(self.take(symbol.len()));
+                    }
+                }
+                Token::Symbol(self.take(first.len_utf8()))
+            }
+        }
+    }
+}
+
+/// `[name]` is a quoted name in SQLite; `a[1]` and `ARRAY[…]` are subscripts elsewhere.
+fn bracket_name(rest: &str) -> bool {
+    rest.chars()
+        .nth(1)
+        .is_some_and(|c| c.is_alphabetic() || c == '_')
+        && rest.contains(']')
+        && !rest
+            .get(..rest.find(']').unwrap_or(0))
+            .unwrap_or("")
+            .contains(',')
+}
+
+/// The length in bytes of a quoted piece at the start of `rest`, doubled quotes included.
+fn quoted_length(rest: &str, close: char) -> usize {
+    let mut characters = rest.char_indices().skip(1).peekable();
+    while let Some((index, character)) = characters.next() {
+        if character == close {
+            if characters.peek().is_some_and(|(_, next)| *next == close) {
+                characters.next();
+            } else {
+                return index + close.len_utf8();
+            }
+        }
+    }
+    rest.len()
+}
+
+/// Whether two texts are the same but for white space, the case of bare words and quotes.
+pub fn same(a: &str, b: &str) -> bool {
+    if a == b {
+        return true;
+    }
+    let (mut a, mut b) = (tokens(a), tokens(b));
+    loop {
+        match (a.next(), b.next()) {
+            (None, None) => return true,
+            (Some(x), Some(y)) if x.same(y) => {}
+            _ => return false,
+        }
+    }
+}
+
+/// Whether a text names something so called.
+pub fn mentions(text: &str, name: &Name) -> bool {
+    tokens(text).any(|token| token.names(name.as_str()))
+}
+
+/// Whether a name can stand without quotes in every dialect (keywords aside).
+pub fn is_plain(name: &str) -> bool {
+    let mut characters = name.chars();
+    characters
+        .next()
+        .is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
+        && characters.all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+/// The text after a field got another name. A word before `(` is a function and stays.
+pub fn rename(text: &str, from: &str, to: &str) -> String {
+    let mut result = String::with_capacity(text.len() + to.len());
+    let mut copied = 0;
+    let mut walk = tokens(text);
+    while let Some(token) = walk.next() {
+        let end = walk.position();
+        let start = end - token.source().len();
+        let call = matches!(token, Token::Word(_))
+            && walk.clone().next().is_some_and(|next| next.is_symbol("("));
+        if token.names(from) && !call {
+            result.push_str(text.get(copied..start).unwrap_or(""));
+            let quote = match token {
+                Token::Quoted(quoted) => quoted.chars().next().unwrap_or('"'),
+                _ if is_plain(to) => ' ',
+                _ => '"',
+            };
+            match quote {
+                ' ' => result.push_str(to),
+                '[' => {
+                    result.push('[');
+                    result.push_str(to);
+                    result.push(']');
+                }
+                quote => {
+                    result.push(quote);
+                    for character in to.chars() {
+                        result.push(character);
+                        if character == quote {
+                            result.push(quote);
+                        }
+                    }
+                    result.push(quote);
+                }
+            }
+            copied = end;
+        }
+    }
+    result.push_str(text.get(copied..).unwrap_or(""));
+    result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spelling_makes_no_difference_and_meaning_does() {
+        assert!(same("price>0", "\"price\"  > 0 -- ok"));
+        assert!(same("lower(email)", "LOWER( [email] )"));
+        assert!(!same("price > 0", "price > 1"));
+        assert!(!same("a = 'X'", "a = 'x'"));
+        assert!(!same("a = 'x'", "a = x"));
+    }
+
+    #[test]
+    fn a_renamed_field_is_followed_and_functions_and_texts_are_not() {
+        assert_eq!(
+            rename(
+                "status IN ('status') AND status(1) = \"status\"",
+                "status",
+                "state"
+            ),
+            "state IN ('status') AND status(1) = \"state\""
+        );
+        let there = rename("price > 0", "price", "the \"price\"");
+        assert_eq!(there, "\"the \"\"price\"\"\" > 0");
+        assert!(same(&rename(&there, "the \"price\"", "price"), "price > 0"));
+    }
+
+    #[test]
+    fn an_open_quote_ends_with_the_text() {
+        assert_eq!(tokens("a = 'x").count(), 3);
+        assert_eq!(tokens("[").count(), 1);
+        assert_eq!(tokens("/* never closed").count(), 0);
+    }
+}

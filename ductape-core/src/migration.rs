@@ -1,0 +1,496 @@
+//! A migration: a tag, a name, and operations up and down.
+
+use crate::checksum::Checksum;
+use crate::json::{self, Node, Read, Reader};
+use crate::name::Name;
+use crate::operation::{Operation, SchemaErrorKind};
+use crate::problem::{Problem, Problems};
+use crate::schema::{Rule, Schema};
+use crate::tag::Tag;
+use serde::ser::SerializeMap;
+use std::collections::BTreeSet;
+
+/// The format of migrations that this library reads and writes.
+pub const FORMAT: u32 = 1;
+
+/// One reversible change of a schema, as data.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Migration {
+    tag: Option<Tag>,
+    name: String,
+    description: Option<String>,
+    up: Vec<Operation>,
+    written_down: Option<Vec<Operation>>,
+    derived_down: Option<Vec<Operation>>,
+    checksum: Checksum,
+}
+
+impl Migration {
+    /// A migration without a tag: it gets one when it is first applied.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, each with its path.
+    pub fn new(
+        name: impl Into<String>,
+        description: Option<String>,
+        up: Vec<Operation>,
+        down: Option<Vec<Operation>>,
+    ) -> Result<Self, Problems> {
+        let migration = Self::assemble(None, name.into(), description, up, down);
+        migration.validate()?;
+        Ok(migration)
+    }
+
+    fn assemble(
+        tag: Option<Tag>,
+        name: String,
+        description: Option<String>,
+        up: Vec<Operation>,
+        down: Option<Vec<Operation>>,
+    ) -> Self {
+        let checksum = Checksum::of(&up, down.as_deref());
+        Self {
+            tag,
+            name,
+            description,
+            up,
+            written_down: down,
+            derived_down: None,
+            checksum,
+        }
+    }
+
+    /// Reads a migration from the JSON of its file, of at most [`json::DEFAULT_SIZE_LIMIT`] bytes.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, each with its path.
+    ///
+    /// ```
+    /// use ductape_core::Migration;
+    /// let text = r#"{"format": 1, "tag": "20240115_143052_drop_old", "name": "drop_old",
+    ///                "up": [{"type": "dropCollection", "name": "old"}]}"#;
+    /// assert_eq!(Migration::parse(text)?.up().len(), 1);
+    /// let wrong = r#"{"format": 1, "tag": "x", "up": [{"type": "dropColection"}], "extra": 0}"#;
+    /// assert_eq!(Migration::parse(wrong).unwrap_err().0.len(), 3);
+    /// # Ok::<(), ductape_core::Problems>(())
+    /// ```
+    pub fn parse(text: &str) -> Result<Self, Problems> {
+        Self::parse_with_limit(text, json::DEFAULT_SIZE_LIMIT)
+    }
+
+    /// Like [`Migration::parse`], with another limit in bytes.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, each with its path.
+    pub fn parse_with_limit(text: &str, limit: usize) -> Result<Self, Problems> {
+        let node = json::parse(text, limit)?;
+        let mut reader = Reader::new();
+        let migration = Self::read_file(&node, &mut reader);
+        if let (Some(migration), 0) = (&migration, reader.count()) {
+            migration.check(&mut reader);
+        }
+        let problems = reader.finish();
+        match migration {
+            Some(migration) if problems.is_empty() => Ok(migration),
+            _ => Err(Problems(problems)),
+        }
+    }
+
+    /// Reads the operations that a ledger keeps.
+    ///
+    /// # Errors
+    /// What is wrong with them.
+    pub fn parse_operations(text: &str) -> Result<Vec<Operation>, Problems> {
+        let node = json::parse(text, usize::MAX)?;
+        let mut reader = Reader::new();
+        let operations = Vec::read(&node, &mut reader);
+        let problems = reader.finish();
+        operations
+            .filter(|_| problems.is_empty())
+            .ok_or(Problems(problems))
+    }
+
+    fn read_file(node: &Node, reader: &mut Reader) -> Option<Self> {
+        const KEYS: [&str; 6] = ["format", "tag", "name", "description", "up", "down"];
+        let Node::Object(entries) = node else {
+            return reader.expected("a migration: an object with format, tag and up", node);
+        };
+        if let Some(format) = reader.required::<i64>(entries, "format")
+            && format != i64::from(FORMAT)
+        {
+            reader.within("format", |reader| {
+                reader.problem_with_hint(
+                    format!("the format is {format}, and this version reads {FORMAT}"),
+                    "use the version of ductape that wrote the file",
+                );
+            });
+            return None;
+        }
+        reader.object(node, "a migration", &KEYS);
+        let tag: Option<Tag> = reader.required(entries, "tag");
+        let name: Option<Option<String>> = reader.optional(entries, "name");
+        let description = reader.optional(entries, "description");
+        let up: Option<Vec<Operation>> = reader.required(entries, "up");
+        let down: Option<Option<Vec<Operation>>> = reader.optional(entries, "down");
+        if up.as_ref().is_some_and(Vec::is_empty) {
+            reader.within("up", |reader| {
+                reader.problem("at least one operation is needed")
+            });
+        }
+        let tag = tag?;
+        let name = match name? {
+            None => tag.name().to_owned(),
+            Some(name) => {
+                if name != tag.name() {
+                    reader.within("name", |reader| {
+                        reader.problem_with_hint(
+                            format!("the tag ends in {:?}, and the name is {name:?}", tag.name()),
+                            "make them the same, or leave the name out",
+                        );
+                    });
+                }
+                name
+            }
+        };
+        Some(Self::assemble(Some(tag), name, description?, up?, down?))
+    }
+
+    /// The same migration with a tag. Its name becomes that of the tag.
+    #[must_use]
+    pub fn with_tag(mut self, tag: Tag) -> Self {
+        self.name = tag.name().to_owned();
+        self.tag = Some(tag);
+        self
+    }
+
+    /// The same migration with the way back that was derived for it; a written one stays.
+    #[must_use]
+    pub fn with_derived_down(mut self, down: Vec<Operation>) -> Self {
+        self.derived_down = Some(down);
+        self
+    }
+
+    /// Its tag, if it has one already.
+    pub fn tag(&self) -> Option<&Tag> {
+        self.tag.as_ref()
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What it says of itself.
+    pub fn description(&self) -> Option<&str> {
+        self.description.as_deref()
+    }
+
+    /// The operations that it applies.
+    pub fn up(&self) -> &[Operation] {
+        &self.up
+    }
+
+    /// The operations that undo it: as written, or as derived when it was applied. Nothing if it has
+    /// not been applied and none are written.
+    pub fn down(&self) -> Option<&[Operation]> {
+        self.written_down
+            .as_deref()
+            .or(self.derived_down.as_deref())
+    }
+
+    /// The way back that its author wrote.
+    pub fn written_down(&self) -> Option<&[Operation]> {
+        self.written_down.as_deref()
+    }
+
+    /// The checksum of what was authored: the operations and a written way back.
+    pub fn checksum(&self) -> &Checksum {
+        &self.checksum
+    }
+
+    /// Checks everything that can be checked without a database.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, each with its path.
+    pub fn validate(&self) -> Result<(), Problems> {
+        let mut reader = Reader::new();
+        if self.up.is_empty() {
+            reader.within("up", |reader| {
+                reader.problem("at least one operation is needed")
+            });
+        }
+        if self.name.is_empty() {
+            reader.within("name", |reader| reader.problem("a migration needs a name"));
+        } else if !self.name.chars().all(|c| c.is_alphanumeric() || c == '_') {
+            reader.within("name", |reader| {
+                reader.problem_with_hint(
+                    format!(
+                        "{:?} has other characters than letters, digits and _",
+                        self.name
+                    ),
+                    "a name becomes part of the tag and of the file's name",
+                );
+            });
+        }
+        // What a file's reader finds, a program's migration is held against, too.
+        for (key, operations) in self.parts() {
+            if let Ok(value) = serde_json::to_value(operations)
+                && let Ok(node) = serde_json::from_value::<Node>(value)
+            {
+                reader.within(key, |reader| {
+                    Vec::<Operation>::read(&node, reader);
+                });
+            }
+        }
+        if reader.count() == 0 {
+            self.check(&mut reader);
+        }
+        match reader.finish() {
+            problems if problems.is_empty() => Ok(()),
+            problems => Err(Problems(problems)),
+        }
+    }
+
+    fn parts(&self) -> impl Iterator<Item = (&'static str, &[Operation])> {
+        std::iter::once(("up", self.up.as_slice()))
+            .chain(self.written_down.as_deref().map(|down| ("down", down)))
+    }
+
+    fn check(&self, reader: &mut Reader) {
+        for (key, operations) in self.parts() {
+            reader.within(key, |reader| {
+                for (index, operation) in operations.iter().enumerate() {
+                    reader.at(index, |reader| check_names(operation, reader));
+                }
+            });
+        }
+        if reader.count() == 0 {
+            let mut sketch = Sketch::default();
+            reader.within("up", |reader| {
+                for (index, operation) in self.up.iter().enumerate() {
+                    reader.at(index, |reader| {
+                        if let Err(problem) = sketch.apply(operation) {
+                            match problem.hint {
+                                Some(hint) => reader.problem_with_hint(problem.message, hint),
+                                None => reader.problem(problem.message),
+                            }
+                        }
+                    });
+                }
+            });
+        }
+    }
+
+    /// The migration as the text of its file.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
+    }
+}
+
+/// Names that are kept for Ductape.
+fn check_names(operation: &Operation, reader: &mut Reader) {
+    let mut names: Vec<&Name> = operation.collection().into_iter().collect();
+    match operation {
+        Operation::CreateCollection(create) => {
+            names.extend(create.fields.iter().map(|field| &field.name));
+            names.extend(create.indexes.iter().filter_map(|i| i.name.as_ref()));
+            names.extend(create.constraints.iter().filter_map(|c| c.name.as_ref()));
+            names.extend(
+                create
+                    .constraints
+                    .iter()
+                    .filter_map(|c| c.references().map(|r| &r.table)),
+            );
+        }
+        Operation::RenameCollection(rename) => names.push(&rename.to),
+        Operation::AddField(add) => names.push(&add.field.name),
+        Operation::RenameField(rename) => names.push(&rename.to),
+        Operation::CreateIndex(create) => names.extend(&create.index.name),
+        Operation::AddConstraint(add) => {
+            names.extend(&add.constraint.name);
+            names.extend(add.constraint.references().map(|r| &r.table));
+        }
+        _ => {}
+    }
+    for name in names {
+        if name.is_reserved() {
+            reader.problem_with_hint(
+                format!("the name {name:?} is kept for Ductape itself"),
+                "names that begin with ductape_ are its own",
+            );
+        }
+    }
+}
+
+/// What the given migrations themselves tell of a schema that is otherwise unknown: the collections
+/// that they make, and those that they drop. What contradicts this is wrong without any database.
+#[derive(Debug, Clone, Default)]
+pub struct Sketch {
+    known: Schema,
+    gone: BTreeSet<Name>,
+}
+
+impl Sketch {
+    /// Follows an operation.
+    ///
+    /// # Errors
+    /// What contradicts the operations before it.
+    pub fn apply(&mut self, operation: &Operation) -> Result<(), Problem> {
+        let subject = operation.collection();
+        if let Some(subject) = subject
+            && !matches!(operation, Operation::CreateCollection(_))
+            && self.gone.contains(subject)
+            && !tolerates_absence(operation)
+        {
+            return Err(Problem::new(
+                "",
+                format!(
+                    "{}: the collection {subject:?} is gone by then",
+                    operation.describe()
+                ),
+            ));
+        }
+        let known = subject.is_some_and(|subject| self.known.collection(subject).is_some());
+        let outcome = match operation {
+            Operation::CreateCollection(create) => {
+                let mut create = create.clone();
+                create.constraints.retain(|constraint| {
+                    constraint.references().is_none_or(|references| {
+                        references.table == create.name
+                            || self.known.collection(&references.table).is_some()
+                    })
+                });
+                if let Some(gone) = points_at_gone(&create.constraints, &self.gone) {
+                    return Err(gone);
+                }
+                Operation::from(create).apply(&mut self.known)
+            }
+            Operation::AddConstraint(add) if known => match add.constraint.references() {
+                Some(references) if self.gone.contains(&references.table) => {
+                    return Err(gone_target(&references.table));
+                }
+                Some(references) if self.known.collection(&references.table).is_none() => Ok(()),
+                _ => operation.apply(&mut self.known),
+            },
+            Operation::RenameCollection(rename) => {
+                let outcome = if known {
+                    operation.apply(&mut self.known)
+                } else if rename.from == rename.to || self.known.collection(&rename.to).is_some() {
+                    return Err(Problem::new(
+                        "",
+                        format!("{}: that name is taken", operation.describe()),
+                    ));
+                } else {
+                    Ok(())
+                };
+                if outcome.is_ok() {
+                    self.gone.insert(rename.from.clone());
+                    self.gone.remove(&rename.to);
+                }
+                outcome
+            }
+            Operation::Raw(_) | Operation::Restore(_) => {
+                // A raw statement may do anything to what was known.
+                *self = Self::default();
+                Ok(())
+            }
+            Operation::DropCollection(drop) => {
+                let outcome = if known {
+                    operation.apply(&mut self.known)
+                } else {
+                    Ok(())
+                };
+                if outcome.is_ok() {
+                    self.gone.insert(drop.name.clone());
+                }
+                outcome
+            }
+            _ if known => operation.apply(&mut self.known),
+            _ => Ok(()),
+        };
+        if let Operation::CreateCollection(create) = operation {
+            self.gone.remove(&create.name);
+        }
+        outcome.map_err(|error| {
+            let message = match error.kind {
+                SchemaErrorKind::AlreadyExists { .. } | SchemaErrorKind::Missing => {
+                    format!("{}: {}", operation.describe(), error.message)
+                }
+                _ => error.message.clone(),
+            };
+            let problem = Problem::new("", message);
+            match error.hint {
+                Some(hint) => problem.hint(hint),
+                None => problem,
+            }
+        })
+    }
+}
+
+fn tolerates_absence(operation: &Operation) -> bool {
+    matches!(operation, Operation::DropCollection(drop) if drop.if_exists)
+}
+
+fn gone_target(table: &Name) -> Problem {
+    Problem::new(
+        "",
+        format!("the foreign key points at the collection {table:?}, which is gone by then"),
+    )
+}
+
+fn points_at_gone(
+    constraints: &[crate::schema::Constraint],
+    gone: &BTreeSet<Name>,
+) -> Option<Problem> {
+    constraints
+        .iter()
+        .filter_map(|constraint| match &constraint.rule {
+            Rule::ForeignKey(_, references) => Some(&references.table),
+            _ => None,
+        })
+        .find(|table| gone.contains(*table))
+        .map(gone_target)
+}
+
+impl serde::Serialize for Migration {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("format", &FORMAT)?;
+        if let Some(tag) = &self.tag {
+            map.serialize_entry("tag", tag)?;
+        }
+        map.serialize_entry("name", &self.name)?;
+        if let Some(description) = &self.description {
+            map.serialize_entry("description", description)?;
+        }
+        map.serialize_entry("up", &self.up)?;
+        if let Some(down) = self.down() {
+            map.serialize_entry("down", down)?;
+        }
+        map.end()
+    }
+}
+
+/// The JSON Schema of a migration file, made from the types.
+#[cfg(feature = "json-schema")]
+pub fn json_schema() -> serde_json::Value {
+    let mut generator = schemars::generate::SchemaSettings::draft2020_12().into_generator();
+    let operations = generator.subschema_for::<Vec<Operation>>();
+    let tag = generator.subschema_for::<Tag>();
+    serde_json::json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Ductape migration",
+        "type": "object",
+        "properties": {
+            "format": { "const": FORMAT, "description": "The format of the file." },
+            "tag": tag,
+            "name": { "type": "string", "description": "The name that the tag ends in." },
+            "description": { "type": "string" },
+            "up": { "allOf": [operations, { "minItems": 1 }] },
+            "down": operations
+        },
+        "required": ["format", "tag", "up"],
+        "additionalProperties": false,
+        "$defs": generator.take_definitions(true)
+    })
+}

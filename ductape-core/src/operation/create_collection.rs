@@ -1,0 +1,515 @@
+use super::{Allow, DropCollection, Naming, Operation, SchemaError, constraint_name};
+use crate::inverse::{Inverse, Irreversible};
+use crate::json::{Node, Reader, is_default};
+use crate::name::Name;
+use crate::risk::Risk;
+use crate::schema::options::OPTION_KEYS;
+use crate::schema::{
+    Collection, Constraint, DefaultValue, Field, FieldType, Index, Options, References, Rule,
+    Schema,
+};
+
+/// Makes a collection.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CreateCollection {
+    /// Its name.
+    pub name: Name,
+    /// Its fields.
+    pub fields: Vec<Field>,
+    /// Adds `created_at` and `updated_at`: required timestamps with the present as default.
+    pub timestamps: bool,
+    /// A note for people.
+    pub comment: Option<String>,
+    /// Indexes made with it.
+    pub indexes: Vec<Index>,
+    /// Constraints made with it.
+    pub constraints: Vec<Constraint>,
+    /// Options that only some databases know.
+    pub options: Options,
+    /// What it may do that is refused without being asked for.
+    pub allow: Vec<Allow>,
+}
+
+impl CreateCollection {
+    /// A collection with these fields and nothing else said.
+    pub fn new(name: Name, fields: Vec<Field>) -> Self {
+        Self {
+            name,
+            fields,
+            timestamps: false,
+            comment: None,
+            indexes: Vec::new(),
+            constraints: Vec::new(),
+            options: Options::default(),
+            allow: Vec::new(),
+        }
+    }
+
+    /// The operation that makes a collection of the model.
+    pub fn of(collection: &Collection) -> Self {
+        Self {
+            name: collection.name.clone(),
+            fields: collection.fields.clone(),
+            timestamps: false,
+            comment: collection.comment.clone(),
+            indexes: collection.indexes.clone(),
+            constraints: collection.constraints.clone(),
+            options: collection.options.clone(),
+            allow: Vec::new(),
+        }
+    }
+
+    pub(super) fn subject(&self) -> Option<&Name> {
+        Some(&self.name)
+    }
+
+    pub(super) fn spell_out(
+        &self,
+        before: &Schema,
+        naming: &Naming,
+    ) -> Result<Option<Vec<Operation>>, SchemaError> {
+        let collection = self.collection(before, naming)?;
+        if let Some(existing) = before.collection(&self.name) {
+            let same = **existing == collection;
+            if same && self.options.sql.if_not_exists {
+                return Ok(Some(Vec::new()));
+            }
+            let error = SchemaError::exists(
+                same,
+                format!(
+                    "the collection {:?} already exists, {}",
+                    self.name,
+                    if same {
+                        "just as it would be made"
+                    } else {
+                        "and is another one"
+                    }
+                ),
+            );
+            return Err(if same {
+                error.hint("ifNotExists makes this nothing to do")
+            } else {
+                error
+            });
+        }
+        let mut spelled = Self::of(&collection);
+        spelled.allow.clone_from(&self.allow);
+        Ok(Some(vec![spelled.into()]))
+    }
+
+    /// The collection of the model that it makes.
+    fn collection(&self, before: &Schema, naming: &Naming) -> Result<Collection, SchemaError> {
+        let mut collection = Collection::new(self.name.clone());
+        collection.comment.clone_from(&self.comment);
+        collection.options = self.options.clone();
+        collection.options.sql.if_not_exists = false;
+        collection.fields = self.fields_with_timestamps()?;
+        if collection.fields.is_empty() {
+            return Err(SchemaError::invalid(format!(
+                "the collection {:?} has no fields",
+                self.name
+            ))
+            .hint("give it at least one, best a primary key"));
+        }
+        for (index, field) in collection.fields.iter().enumerate() {
+            if collection
+                .fields
+                .iter()
+                .take(index)
+                .any(|f| f.name == field.name)
+            {
+                return Err(SchemaError::invalid(format!(
+                    "the field {:?} stands twice in {:?}",
+                    field.name, self.name
+                )));
+            }
+        }
+        let mut constraints = self.constraints.clone();
+        let flagged: Vec<Name> = collection
+            .fields
+            .iter()
+            .filter(|field| field.primary_key)
+            .map(|field| field.name.clone())
+            .collect();
+        let mut keys = constraints
+            .iter()
+            .filter(|c| matches!(c.rule, Rule::PrimaryKey(_)));
+        match (keys.next(), keys.next()) {
+            (Some(_), Some(_)) => {
+                return Err(SchemaError::invalid(format!(
+                    "the collection {:?} has two primary keys",
+                    self.name
+                )));
+            }
+            (Some(key), None) if !flagged.is_empty() && key.columns() != flagged => {
+                return Err(SchemaError::invalid(format!(
+                    "the primary key of {:?} is said twice, and differently",
+                    self.name
+                )));
+            }
+            (None, _) if !flagged.is_empty() => {
+                constraints.push(Constraint::new(Rule::PrimaryKey(flagged)));
+            }
+            _ => {}
+        }
+        for field in &mut collection.fields {
+            if field.unique && !(field.primary_key && is_only_key(&constraints, &field.name)) {
+                constraints.push(Constraint::new(Rule::Unique(vec![field.name.clone()])));
+            }
+            field.unique = false;
+            field.primary_key = false;
+        }
+        for mut constraint in constraints {
+            let name = constraint_name(&collection, &constraint, naming);
+            if collection.constraint(&name).is_some() {
+                return Err(SchemaError::invalid(format!(
+                    "the constraint {name:?} stands twice in {:?}",
+                    self.name
+                )));
+            }
+            check_constraint(&collection, &constraint, before)?;
+            require_key(&mut collection, &constraint);
+            constraint.name = Some(name);
+            collection.insert_constraint(constraint);
+        }
+        for index in &self.indexes {
+            let name = index
+                .name
+                .clone()
+                .unwrap_or_else(|| naming.fit(index.made_name(&self.name)));
+            if collection.index(&name).is_some() {
+                return Err(SchemaError::invalid(format!(
+                    "the index {name:?} stands twice in {:?}",
+                    self.name
+                )));
+            }
+            check_index(&collection, index)?;
+            collection.insert_index(index.clone().settled(name));
+        }
+        Ok(collection)
+    }
+
+    fn fields_with_timestamps(&self) -> Result<Vec<Field>, SchemaError> {
+        let mut fields = self.fields.clone();
+        if self.timestamps {
+            for name in ["created_at", "updated_at"] {
+                let mut field = Field::new(Name::made(name, []), FieldType::Timestamp);
+                field.required = true;
+                field.default = Some(DefaultValue::Now);
+                match fields.iter().find(|f| f.name == field.name) {
+                    None => fields.push(field),
+                    Some(own) if *own == field => {}
+                    Some(_) => {
+                        return Err(SchemaError::invalid(format!(
+                            "timestamps makes a field {name:?}, and {:?} has another one of that name",
+                            self.name
+                        ))
+                        .hint("leave out timestamps, or the field"));
+                    }
+                }
+            }
+        }
+        Ok(fields)
+    }
+
+    pub(super) fn apply(&self, schema: &mut Schema) -> Result<(), SchemaError> {
+        if let Some(existing) = schema.collection(&self.name) {
+            return Err(SchemaError::exists(
+                **existing == self.as_collection(),
+                format!("the collection {:?} already exists", self.name),
+            ));
+        }
+        schema.put(self.as_collection());
+        Ok(())
+    }
+
+    /// The spelled operation as the collection that it makes.
+    pub fn as_collection(&self) -> Collection {
+        Collection {
+            name: self.name.clone(),
+            fields: self.fields.clone(),
+            indexes: self.indexes.clone(),
+            constraints: self.constraints.clone(),
+            comment: self.comment.clone(),
+            options: self.options.clone(),
+        }
+    }
+
+    pub(super) fn inverse(&self, _: &Schema) -> Result<Inverse, Irreversible> {
+        Ok(Inverse::lossless(vec![
+            DropCollection::new(self.name.clone()).into(),
+        ]))
+    }
+
+    pub(super) fn risks(&self, _: &Schema) -> Vec<Risk> {
+        Vec::new()
+    }
+
+    pub(super) fn describe(&self) -> String {
+        let fields: Vec<&str> = self
+            .fields
+            .iter()
+            .map(|field| field.name.as_str())
+            .collect();
+        format!("create collection {} ({})", self.name, fields.join(", "))
+    }
+}
+
+fn is_only_key(constraints: &[Constraint], field: &Name) -> bool {
+    constraints.iter().any(|constraint| {
+        matches!(constraint.rule, Rule::PrimaryKey(_))
+            && constraint.columns() == std::slice::from_ref(field)
+    })
+}
+
+/// The fields of a primary key are required.
+pub(super) fn require_key(collection: &mut Collection, constraint: &Constraint) {
+    if let Rule::PrimaryKey(columns) = &constraint.rule {
+        for field in &mut collection.fields {
+            field.required |= columns.contains(&field.name);
+        }
+    }
+}
+
+/// Whether a constraint fits its collection and what it points at.
+pub(super) fn check_constraint(
+    collection: &Collection,
+    constraint: &Constraint,
+    before: &Schema,
+) -> Result<(), SchemaError> {
+    for column in constraint.columns() {
+        if collection.field(column).is_none() {
+            return Err(SchemaError::missing(format!(
+                "the {} constraint is over the field {column:?}, which {:?} does not have",
+                constraint.constraint_type(),
+                collection.name
+            )));
+        }
+    }
+    let Some(references) = constraint.references() else {
+        return Ok(());
+    };
+    let target = if references.table == collection.name {
+        collection
+    } else {
+        before.collection(&references.table).ok_or_else(|| {
+            SchemaError::missing(format!(
+                "the foreign key points at the collection {:?}, which does not exist",
+                references.table
+            ))
+        })?
+    };
+    check_target(target, collection, constraint.columns(), references)
+}
+
+fn check_target(
+    target: &Collection,
+    collection: &Collection,
+    columns: &[Name],
+    references: &References,
+) -> Result<(), SchemaError> {
+    for column in &references.columns {
+        if target.field(column).is_none() {
+            return Err(SchemaError::missing(format!(
+                "the foreign key points at {}.{column}, which does not exist",
+                target.name
+            )));
+        }
+    }
+    if columns.len() != references.columns.len() {
+        return Err(SchemaError::invalid(format!(
+            "the foreign key of {:?} has {} columns and points at {}",
+            collection.name,
+            columns.len(),
+            references.columns.len()
+        )));
+    }
+    // A key of the same collection may be spelled out after the foreign key that points at it.
+    let is_key = target.name == collection.name || has_key(target, &references.columns);
+    if !is_key {
+        return Err(SchemaError::invalid(format!(
+            "the foreign key points at {} ({}), which is no primary or unique key",
+            target.name,
+            references
+                .columns
+                .iter()
+                .map(Name::as_str)
+                .collect::<Vec<_>>()
+                .join(", ")
+        ))
+        .hint("point at the primary key, or make these fields unique first"));
+    }
+    Ok(())
+}
+
+/// Whether these fields, in any order, are a primary or unique key.
+pub(super) fn has_key(collection: &Collection, columns: &[Name]) -> bool {
+    let same = |key: Vec<&Name>| {
+        key.len() == columns.len() && columns.iter().all(|column| key.contains(&column))
+    };
+    collection.constraints.iter().any(|constraint| {
+        matches!(constraint.rule, Rule::PrimaryKey(_) | Rule::Unique(_))
+            && same(constraint.columns().iter().collect())
+    }) || collection.indexes.iter().any(|index| {
+        index.unique
+            && index.predicate.is_none()
+            && index.fields.iter().all(|key| key.name().is_some())
+            && same(index.fields.iter().filter_map(|key| key.name()).collect())
+    })
+}
+
+/// Whether an index fits its collection.
+pub(super) fn check_index(collection: &Collection, index: &Index) -> Result<(), SchemaError> {
+    if index.fields.is_empty() {
+        return Err(SchemaError::invalid("an index needs at least one key"));
+    }
+    let projected = match &index.dynamo.projection {
+        crate::schema::Projection::Include(names) => names.as_slice(),
+        _ => &[],
+    };
+    let names = index
+        .fields
+        .iter()
+        .filter_map(|key| key.name())
+        .chain(&index.include)
+        .chain(projected);
+    for name in names {
+        if collection.field(name).is_none() {
+            return Err(SchemaError::missing(format!(
+                "the index is over the field {name:?}, which {:?} does not have",
+                collection.name
+            )));
+        }
+    }
+    Ok(())
+}
+
+impl CreateCollection {
+    pub(super) const KEYS: &'static [&'static str] = &[
+        "name",
+        "fields",
+        "timestamps",
+        "comment",
+        "indexes",
+        "constraints",
+        OPTION_KEYS[0],
+        OPTION_KEYS[1],
+        OPTION_KEYS[2],
+        OPTION_KEYS[3],
+        "allow",
+    ];
+
+    pub(super) fn read_entries(entries: &[(String, Node)], reader: &mut Reader) -> Option<Self> {
+        let name = reader.required(entries, "name");
+        let fields = match entries.iter().find(|(key, _)| key == "fields") {
+            Some((_, node)) => reader.within("fields", |reader| {
+                let fields = crate::schema::field::read_fields(node, reader)?;
+                if fields.is_empty() {
+                    reader.problem("at least one field is needed");
+                }
+                for (index, field) in fields.iter().enumerate() {
+                    if fields.iter().take(index).any(|f| f.name == field.name) {
+                        reader.at(index, |reader| {
+                            reader.problem(format!("the field {:?} stands twice", field.name));
+                        });
+                    }
+                }
+                Some(fields)
+            }),
+            None => {
+                reader.problem("the key \"fields\" is missing");
+                None
+            }
+        };
+        let timestamps = reader.optional(entries, "timestamps");
+        let comment = reader.optional(entries, "comment");
+        let indexes = reader.optional(entries, "indexes");
+        let constraints = reader.optional(entries, "constraints");
+        let options = Options::read(entries, reader);
+        let allow = reader.optional(entries, "allow");
+        Some(Self {
+            name: name?,
+            fields: fields?,
+            timestamps: timestamps?,
+            comment: comment?,
+            indexes: indexes?,
+            constraints: constraints?,
+            options: options?,
+            allow: allow?,
+        })
+    }
+}
+
+impl serde::Serialize for CreateCollection {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeMap;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("name", &self.name)?;
+        map.serialize_entry("fields", &self.fields)?;
+        if self.timestamps {
+            map.serialize_entry("timestamps", &true)?;
+        }
+        if let Some(comment) = &self.comment {
+            map.serialize_entry("comment", comment)?;
+        }
+        if !is_default(&self.indexes) {
+            map.serialize_entry("indexes", &self.indexes)?;
+        }
+        if !is_default(&self.constraints) {
+            map.serialize_entry("constraints", &self.constraints)?;
+        }
+        self.options.serialize(&mut map)?;
+        if !is_default(&self.allow) {
+            map.serialize_entry("allow", &self.allow)?;
+        }
+        map.end()
+    }
+}
+
+#[cfg(feature = "json-schema")]
+impl schemars::JsonSchema for CreateCollection {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "CreateCollection".into()
+    }
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        use crate::schema::{CassandraOptions, DynamoOptions, MongoOptions, SqlOptions};
+        let name = generator.subschema_for::<Name>();
+        let field = generator.subschema_for::<Field>();
+        let field_type = generator.subschema_for::<FieldType>();
+        let indexes = generator.subschema_for::<Vec<Index>>();
+        let constraints = generator.subschema_for::<Vec<Constraint>>();
+        let sql = generator.subschema_for::<SqlOptions>();
+        let mongo = generator.subschema_for::<MongoOptions>();
+        let dynamo = generator.subschema_for::<DynamoOptions>();
+        let cassandra = generator.subschema_for::<CassandraOptions>();
+        let allow = generator.subschema_for::<Vec<Allow>>();
+        schemars::json_schema!({
+            "description": "Makes a collection.",
+            "type": "object",
+            "properties": {
+                "name": name,
+                "fields": {
+                    "anyOf": [
+                        { "type": "array", "items": field, "minItems": 1 },
+                        {
+                            "type": "object",
+                            "additionalProperties": { "anyOf": [field_type, { "type": "object" }] },
+                            "minProperties": 1
+                        }
+                    ]
+                },
+                "timestamps": { "type": "boolean" },
+                "comment": { "type": "string" },
+                "indexes": indexes,
+                "constraints": constraints,
+                "sqlOptions": sql,
+                "mongoOptions": mongo,
+                "dynamoOptions": dynamo,
+                "cassandraOptions": cassandra,
+                "allow": allow
+            },
+            "required": ["name", "fields"],
+            "additionalProperties": false
+        })
+    }
+}

@@ -1,0 +1,120 @@
+use super::create_collection::has_key;
+use super::{Allow, CreateIndex, Naming, Operation, SchemaError, existing};
+use crate::inverse::{Inverse, Irreversible};
+use crate::json::document;
+use crate::name::Name;
+use crate::risk::Risk;
+use crate::schema::{Collection, Schema};
+
+document! {
+    /// Drops an index.
+    pub struct DropIndex = "the operation dropIndex" {
+        required {
+            /// The collection.
+            "collection" => collection: Name,
+            /// The index's name.
+            "index" => index: Name,
+        }
+        optional {
+            /// What it may do that is refused without being asked for.
+            "allow" => allow: Vec<Allow>,
+        }
+    }
+}
+
+impl DropIndex {
+    /// Drops an index.
+    pub fn new(collection: Name, index: Name) -> Self {
+        Self {
+            collection,
+            index,
+            allow: Vec::new(),
+        }
+    }
+
+    pub(super) fn subject(&self) -> Option<&Name> {
+        Some(&self.collection)
+    }
+
+    pub(super) fn spell_out(
+        &self,
+        before: &Schema,
+        _: &Naming,
+    ) -> Result<Option<Vec<Operation>>, SchemaError> {
+        let without = self.without(before)?;
+        refuse_if_pointed_at(before, &without)?;
+        Ok(None)
+    }
+
+    fn without(&self, schema: &Schema) -> Result<Collection, SchemaError> {
+        let mut collection = Collection::clone(existing(schema, &self.collection)?);
+        if collection.index(&self.index).is_none() {
+            return Err(SchemaError::missing(format!(
+                "the index {:?} of {:?} does not exist",
+                self.index, self.collection
+            )));
+        }
+        collection
+            .indexes
+            .retain(|index| index.name.as_ref() != Some(&self.index));
+        Ok(collection)
+    }
+
+    pub(super) fn apply(&self, schema: &mut Schema) -> Result<(), SchemaError> {
+        let without = self.without(schema)?;
+        schema.put(without);
+        Ok(())
+    }
+
+    pub(super) fn inverse(&self, before: &Schema) -> Result<Inverse, Irreversible> {
+        let index = before
+            .collection(&self.collection)
+            .and_then(|collection| collection.index(&self.index));
+        let operations = index
+            .map(|index| {
+                let mut back = CreateIndex::new(self.collection.clone(), index.clone());
+                back.allow.clone_from(&self.allow);
+                back.into()
+            })
+            .into_iter()
+            .collect();
+        Ok(Inverse::lossless(operations))
+    }
+
+    pub(super) fn risks(&self, _: &Schema) -> Vec<Risk> {
+        Vec::new()
+    }
+
+    pub(super) fn describe(&self) -> String {
+        format!("drop index {} on {}", self.index, self.collection)
+    }
+}
+
+/// Refuses to take a key away from under a foreign key.
+pub(super) fn refuse_if_pointed_at(
+    before: &Schema,
+    without: &Collection,
+) -> Result<(), SchemaError> {
+    let own = without
+        .constraints
+        .iter()
+        .filter(|c| c.references().is_some_and(|r| r.table == without.name))
+        .map(|constraint| (&without.name, constraint));
+    for (collection, key) in before.foreign_keys_to(&without.name).chain(own) {
+        let Some(references) = key.references() else {
+            continue;
+        };
+        let had = before
+            .collection(&without.name)
+            .is_some_and(|collection| has_key(collection, &references.columns));
+        if had && !has_key(without, &references.columns) {
+            return Err(SchemaError::depended(format!(
+                "the foreign key {} of {collection} points at this key of {}",
+                key.name.as_ref().map_or("", Name::as_str),
+                without.name
+            ))
+            .hint("drop the foreign key first"));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,139 @@
+use super::{Allow, Naming, Operation, SchemaError, existing};
+use crate::inverse::{Inverse, Irreversible};
+use crate::json::document;
+use crate::name::Name;
+use crate::risk::Risk;
+use crate::schema::{Collection, Rule, Schema, rename_in};
+use std::sync::Arc;
+
+document! {
+    /// Gives a field another name; indexes, constraints, expressions and foreign keys follow.
+    pub struct RenameField = "the operation renameField" {
+        required {
+            /// The collection.
+            "collection" => collection: Name,
+            /// The field's name now.
+            "from" => from: Name,
+            /// The field's name then.
+            "to" => to: Name,
+        }
+        optional {
+            /// What it may do that is refused without being asked for.
+            "allow" => allow: Vec<Allow>,
+        }
+    }
+}
+
+impl RenameField {
+    /// Gives a field another name.
+    pub fn new(collection: Name, from: Name, to: Name) -> Self {
+        Self {
+            collection,
+            from,
+            to,
+            allow: Vec::new(),
+        }
+    }
+
+    pub(super) fn subject(&self) -> Option<&Name> {
+        Some(&self.collection)
+    }
+
+    pub(super) fn spell_out(
+        &self,
+        before: &Schema,
+        _: &Naming,
+    ) -> Result<Option<Vec<Operation>>, SchemaError> {
+        self.check(before).map(|_| None)
+    }
+
+    fn check<'s>(&self, schema: &'s Schema) -> Result<&'s Collection, SchemaError> {
+        let collection = existing(schema, &self.collection)?;
+        if collection.field(&self.from).is_none() {
+            return Err(SchemaError::missing(format!(
+                "the field {}.{} does not exist",
+                self.collection, self.from
+            )));
+        }
+        if self.from == self.to {
+            return Err(SchemaError::invalid(format!(
+                "the field {}.{} is called so already",
+                self.collection, self.from
+            )));
+        }
+        if collection.field(&self.to).is_some() {
+            return Err(SchemaError::exists(
+                false,
+                format!("a field {}.{} already exists", self.collection, self.to),
+            ));
+        }
+        // Were the new name in such a text already, the way back could not tell the two apart.
+        let ambiguous = collection
+            .expressions()
+            .any(|expression| expression.mentions(&self.from) && expression.mentions(&self.to));
+        if ambiguous {
+            return Err(SchemaError::invalid(format!(
+                "an expression of {:?} uses the word {:?} already, beside the field {:?}",
+                self.collection, self.to, self.from
+            ))
+            .hint("drop what has the expression first, and add it again after the renaming"));
+        }
+        Ok(collection)
+    }
+
+    pub(super) fn apply(&self, schema: &mut Schema) -> Result<(), SchemaError> {
+        let mut collection = self.check(schema)?.clone();
+        let (from, to) = (&self.from, &self.to);
+        for field in &mut collection.fields {
+            if field.name == *from {
+                field.name = to.clone();
+            }
+            field.map_expressions(|expression| expression.renamed(from, to));
+        }
+        for index in &mut collection.indexes {
+            index.rename_field(from, to);
+        }
+        for constraint in &mut collection.constraints {
+            constraint.rename_field(from, to);
+        }
+        self.follow(&mut collection);
+        collection.options.rename_field(from, to);
+        let pointing: Vec<Arc<Collection>> =
+            schema.referencing(&self.collection).cloned().collect();
+        for other in pointing {
+            let mut other = Collection::clone(&other);
+            self.follow(&mut other);
+            schema.put(other);
+        }
+        schema.put(collection);
+        Ok(())
+    }
+
+    /// Follows the new name in foreign keys that point at the field.
+    fn follow(&self, collection: &mut Collection) {
+        for constraint in &mut collection.constraints {
+            if let Rule::ForeignKey(_, references) = &mut constraint.rule
+                && references.table == self.collection
+            {
+                rename_in(&mut references.columns, &self.from, &self.to);
+            }
+        }
+    }
+
+    pub(super) fn inverse(&self, _: &Schema) -> Result<Inverse, Irreversible> {
+        let mut back = Self::new(self.collection.clone(), self.to.clone(), self.from.clone());
+        back.allow.clone_from(&self.allow);
+        Ok(Inverse::lossless(vec![back.into()]))
+    }
+
+    pub(super) fn risks(&self, _: &Schema) -> Vec<Risk> {
+        Vec::new()
+    }
+
+    pub(super) fn describe(&self) -> String {
+        format!(
+            "rename field {}.{} to {}",
+            self.collection, self.from, self.to
+        )
+    }
+}

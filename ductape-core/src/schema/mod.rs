@@ -1,0 +1,245 @@
+//! The schema model: what a database looks like, as data.
+
+mod changes;
+mod collection;
+mod constraint;
+mod default_value;
+pub(crate) mod field;
+pub(crate) mod field_type;
+pub(crate) mod index;
+mod native;
+pub(crate) mod options;
+
+pub use changes::{Change, FieldChanges};
+pub use collection::Collection;
+pub(crate) use constraint::rename_in;
+pub use constraint::{Constraint, ConstraintType, Deferrable, References, ReferentialAction, Rule};
+pub use default_value::DefaultValue;
+pub use field::{Field, Generated};
+pub use field_type::{FieldType, TypeAttributes, TypeName};
+pub use index::{
+    DynamoIndexOptions, Index, IndexKey, IndexTarget, Method, MongoIndexOptions, Nulls, Order,
+    Projection,
+};
+pub use native::NativeDefinition;
+pub use options::{
+    CassandraOptions, ClusteringDirection, ClusteringOrder, DynamoOptions, KeyAttribute, KeyType,
+    MongoOptions, Options, SecondaryIndex, SqlOptions,
+};
+
+use crate::backend_name::BackendName;
+use crate::name::Name;
+use rpds::RedBlackTreeMapSync;
+use std::sync::Arc;
+
+/// The model of a database: its collections by name, and the native definitions that belong to none.
+///
+/// It is persistent: a clone costs nothing and keeps what it shows while the original goes on, so that
+/// every operation of a long run has its own `before`.
+#[derive(Clone, Default)]
+pub struct Schema {
+    collections: RedBlackTreeMapSync<Name, Arc<Collection>>,
+    /// For each collection that is pointed at, the others that do so.
+    referencing: RedBlackTreeMapSync<Name, Arc<Vec<Name>>>,
+    /// What the model cannot say, by kind and name.
+    natives: RedBlackTreeMapSync<(String, Name), Arc<NativeDefinition>>,
+    backend: Option<BackendName>,
+}
+
+impl Schema {
+    /// A schema without collections.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The same schema, known to be of this database: its native definitions are in that language.
+    #[must_use]
+    pub fn of(mut self, backend: BackendName) -> Self {
+        self.backend = Some(backend);
+        self
+    }
+
+    /// The database that the schema is of, if it is of one.
+    pub fn backend(&self) -> Option<BackendName> {
+        self.backend
+    }
+
+    /// What the model cannot say, sorted by kind and name.
+    pub fn natives(&self) -> impl Iterator<Item = &Arc<NativeDefinition>> {
+        self.natives.values()
+    }
+
+    /// A native definition by its kind and name.
+    pub fn native(&self, kind: &str, name: &Name) -> Option<&Arc<NativeDefinition>> {
+        self.natives.get(&(kind.to_owned(), name.clone()))
+    }
+
+    /// Puts a native definition in, in place of one of the same kind and name.
+    pub fn put_native(&mut self, native: impl Into<Arc<NativeDefinition>>) {
+        let native = native.into();
+        self.natives
+            .insert_mut((native.kind.clone(), native.name.clone()), native);
+    }
+
+    /// Takes a native definition out.
+    pub fn remove_native(&mut self, kind: &str, name: &Name) -> bool {
+        self.natives.remove_mut(&(kind.to_owned(), name.clone()))
+    }
+
+    /// The native definitions that stand on a collection or name it.
+    pub fn natives_about<'s>(
+        &'s self,
+        collection: &'s Name,
+    ) -> impl Iterator<Item = &'s Arc<NativeDefinition>> {
+        self.natives().filter(move |native| {
+            native.on.as_ref() == Some(collection)
+                || crate::expression::mentions(&native.definition, collection)
+        })
+    }
+
+    /// A collection by its name.
+    pub fn collection(&self, name: &Name) -> Option<&Arc<Collection>> {
+        self.collections.get(name)
+    }
+
+    /// The collections, sorted by name.
+    pub fn collections(&self) -> impl Iterator<Item = &Arc<Collection>> {
+        self.collections.values()
+    }
+
+    /// How many collections there are.
+    pub fn len(&self) -> usize {
+        self.collections.size()
+    }
+
+    /// Whether there is no collection.
+    pub fn is_empty(&self) -> bool {
+        self.collections.is_empty()
+    }
+
+    /// Puts a collection in, in place of one of the same name.
+    pub fn put(&mut self, collection: impl Into<Arc<Collection>>) {
+        let collection = collection.into();
+        let name = collection.name.clone();
+        let old = self.collections.get(&name).cloned();
+        if let Some(old) = &old {
+            if old.constraints != collection.constraints {
+                self.unlink(old);
+                self.link(&collection);
+            }
+        } else {
+            self.link(&collection);
+        }
+        self.collections.insert_mut(name, collection);
+    }
+
+    /// Takes a collection out.
+    pub fn remove(&mut self, name: &Name) -> Option<Arc<Collection>> {
+        let old = self.collections.get(name).cloned()?;
+        self.unlink(&old);
+        self.collections.remove_mut(name);
+        Some(old)
+    }
+
+    /// The other collections whose foreign keys point at this one, sorted by name.
+    pub fn referencing(&self, name: &Name) -> impl Iterator<Item = &Arc<Collection>> {
+        self.referencing
+            .get(name)
+            .map_or(&[] as &[Name], |names| names.as_slice())
+            .iter()
+            .filter_map(|name| self.collections.get(name))
+    }
+
+    /// The foreign keys of other collections that point at this one.
+    pub fn foreign_keys_to<'s>(
+        &'s self,
+        name: &'s Name,
+    ) -> impl Iterator<Item = (&'s Name, &'s Constraint)> {
+        self.referencing(name).flat_map(move |collection| {
+            collection
+                .constraints
+                .iter()
+                .filter(move |c| c.references().is_some_and(|r| r.table == *name))
+                .map(move |constraint| (&collection.name, constraint))
+        })
+    }
+
+    fn link(&mut self, collection: &Collection) {
+        for target in targets(collection) {
+            let mut names = self
+                .referencing
+                .get(&target)
+                .map(|names| Vec::clone(names))
+                .unwrap_or_default();
+            if let Err(place) = names.binary_search(&collection.name) {
+                names.insert(place, collection.name.clone());
+                self.referencing.insert_mut(target, Arc::new(names));
+            }
+        }
+    }
+
+    fn unlink(&mut self, collection: &Collection) {
+        for target in targets(collection) {
+            let Some(names) = self.referencing.get(&target) else {
+                continue;
+            };
+            let left: Vec<Name> = names
+                .iter()
+                .filter(|name| **name != collection.name)
+                .cloned()
+                .collect();
+            if left.is_empty() {
+                self.referencing.remove_mut(&target);
+            } else {
+                self.referencing.insert_mut(target, Arc::new(left));
+            }
+        }
+    }
+}
+
+/// The other collections that a collection points at.
+fn targets(collection: &Collection) -> Vec<Name> {
+    collection
+        .constraints
+        .iter()
+        .filter_map(|constraint| constraint.references())
+        .map(|references| references.table.clone())
+        .filter(|table| *table != collection.name)
+        .collect()
+}
+
+impl PartialEq for Schema {
+    fn eq(&self, other: &Self) -> bool {
+        self.collections.size() == other.collections.size()
+            && self
+                .collections
+                .iter()
+                .zip(other.collections.iter())
+                .all(|((a, x), (b, y))| a == b && (Arc::ptr_eq(x, y) || x == y))
+            && self.natives.size() == other.natives.size()
+            && self
+                .natives
+                .iter()
+                .zip(other.natives.iter())
+                .all(|((a, x), (b, y))| a == b && x == y)
+    }
+}
+
+impl std::fmt::Debug for Schema {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list()
+            .entries(self.collections.values())
+            .entries(self.natives.values())
+            .finish()
+    }
+}
+
+impl FromIterator<Collection> for Schema {
+    fn from_iter<I: IntoIterator<Item = Collection>>(collections: I) -> Self {
+        let mut schema = Self::new();
+        for collection in collections {
+            schema.put(collection);
+        }
+        schema
+    }
+}

@@ -1,0 +1,1 @@
+//! The Ductape migration engine: ledger, lock, journal; knows no database

@@ -1,0 +1,1 @@
+//! Ductape on SQL databases

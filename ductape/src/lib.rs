@@ -1,0 +1,1 @@
+//! One reversible schema migration for every database
