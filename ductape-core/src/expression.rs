@@ -88,7 +88,8 @@ impl Expression {
 
     /// Whether any of the texts names this field.
     pub fn mentions(&self, name: &Name) -> bool {
-        self.texts().any(|text| mentions(text, name))
+        self.texts()
+            .any(|text| places(text).any(|(token, _)| token.names(name.as_str())))
     }
 
     /// The same expression after a field got another name.
@@ -169,11 +170,12 @@ impl schemars::JsonSchema for Expression {
 impl Read for Expression {
     fn read(node: &Node, reader: &mut Reader) -> Option<Self> {
         let written = |text: String, reader: &mut Reader| {
-            if text.trim().is_empty() {
-                reader.problem("an expression cannot be empty");
-                None
-            } else {
-                Some(text)
+            match check(&text) {
+                Ok(()) => Some(text),
+                Err(why) => {
+                    reader.problem(why);
+                    None
+                }
             }
         };
         match node {
@@ -404,9 +406,95 @@ pub fn same(a: &str, b: &str) -> bool {
     }
 }
 
+/// The tokens of an expression that stand where a field can, each with the byte after it. The word
+/// before `(` is a function; the one after `::`, `AS` or `COLLATE` is a type or a collation.
+fn places(text: &str) -> impl Iterator<Item = (Token<'_>, usize)> {
+    const OF_TYPES: [&str; 8] = [
+        "with",
+        "without",
+        "local",
+        "time",
+        "zone",
+        "varying",
+        "precision",
+        "unsigned",
+    ];
+    let mut walk = tokens(text);
+    let mut in_type = false;
+    std::iter::from_fn(move || {
+        loop {
+            let token = walk.next()?;
+            let word = matches!(token, Token::Word(_));
+            if token.is_symbol("::") || token.is_word("AS") || token.is_word("COLLATE") {
+                in_type = true;
+            } else if in_type {
+                // `timestamp without time zone`
+                let mut next = walk.clone();
+                in_type = next
+                    .next()
+                    .is_some_and(|next| OF_TYPES.iter().any(|word| next.is_word(word)));
+            } else if !(word && walk.clone().next().is_some_and(|next| next.is_symbol("("))) {
+                return Some((token, walk.position()));
+            }
+        }
+    })
+}
+
 /// Whether a text names something so called.
 pub fn mentions(text: &str, name: &Name) -> bool {
     tokens(text).any(|token| token.names(name.as_str()))
+}
+
+/// Whether a text can stand inside a statement and end there: its brackets and quotes are closed, and
+/// it has no comment and no `;`.
+///
+/// # Errors
+/// What is wrong, as a sentence.
+pub fn check(text: &str) -> Result<(), &'static str> {
+    if text.trim().is_empty() {
+        return Err("an expression cannot be empty");
+    }
+    let mut depth = 0_i32;
+    let mut walk = tokens(text);
+    let mut end = 0;
+    while let Some(token) = walk.next() {
+        let start = walk.position() - token.source().len();
+        if text.get(end..start).is_some_and(|gap| !gap.trim().is_empty()) {
+            return Err("an expression cannot have a comment");
+        }
+        end = walk.position();
+        match token {
+            Token::Symbol("(") => depth += 1,
+            Token::Symbol(")") => depth -= 1,
+            Token::Symbol(";") => return Err("an expression cannot have a ;"),
+            Token::Text(quoted) | Token::Quoted(quoted) => {
+                let close = match quoted.chars().next() {
+                    Some('[') => ']',
+                    Some(open) => open,
+                    None => ' ',
+                };
+                if quoted.chars().count() < 2 || !quoted.ends_with(close) || odd_quotes(quoted, close) {
+                    return Err("a quote in it is never closed");
+                }
+            }
+            _ => {}
+        }
+        if depth < 0 {
+            return Err("a bracket in it is closed that was never opened");
+        }
+    }
+    if text.get(end..).is_some_and(|rest| !rest.trim().is_empty()) {
+        return Err("an expression cannot have a comment");
+    }
+    if depth > 0 {
+        return Err("a bracket in it is never closed");
+    }
+    Ok(())
+}
+
+/// `'it''` is open: its last two quotes are one quote inside.
+fn odd_quotes(quoted: &str, close: char) -> bool {
+    close != ']' && quoted.chars().filter(|c| *c == close).count() % 2 == 1
 }
 
 /// Whether a name can stand without quotes in every dialect (keywords aside).
@@ -418,20 +506,20 @@ pub fn is_plain(name: &str) -> bool {
         && characters.all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
-/// The text after a field got another name. A word before `(` is a function and stays.
+/// The text after a field got another name. Functions, types and collations stay.
 pub fn rename(text: &str, from: &str, to: &str) -> String {
     let mut result = String::with_capacity(text.len() + to.len());
     let mut copied = 0;
-    let mut walk = tokens(text);
-    while let Some(token) = walk.next() {
-        let end = walk.position();
+    for (token, end) in places(text) {
         let start = end - token.source().len();
-        let call = matches!(token, Token::Word(_))
-            && walk.clone().next().is_some_and(|next| next.is_symbol("("));
-        if token.names(from) && !call {
+        if token.names(from) {
             result.push_str(text.get(copied..start).unwrap_or(""));
             let quote = match token {
-                Token::Quoted(quoted) => quoted.chars().next().unwrap_or('"'),
+                Token::Quoted(quoted) => match quoted.chars().next() {
+                    // Not every name can stand in brackets.
+                    Some('[') if !is_plain(to) => '"',
+                    quote => quote.unwrap_or('"'),
+                },
                 _ if is_plain(to) => ' ',
                 _ => '"',
             };
@@ -486,6 +574,34 @@ mod tests {
         let there = rename("price > 0", "price", "the \"price\"");
         assert_eq!(there, "\"the \"\"price\"\"\" > 0");
         assert!(same(&rename(&there, "the \"price\"", "price"), "price > 0"));
+    }
+
+    #[test]
+    fn brackets_hold_only_what_can_stand_in_them() {
+        for to in ["b]c", "1st", "a,b", "🧾", "plain"] {
+            let there = rename("[a] > 0", "a", to);
+            assert!(same(&rename(&there, to, "a"), "a > 0"), "{there}");
+        }
+    }
+
+    #[test]
+    fn a_function_and_a_type_are_no_fields() {
+        let expression = Expression::new("date(a) > CAST(b AS date) AND b::date > 'x' COLLATE date");
+        #[allow(clippy::unwrap_used, reason = "a test")]
+        let (date, day) = (Name::new("date").unwrap(), Name::new("day").unwrap());
+        assert!(!expression.mentions(&date));
+        assert!(expression.renamed(&date, &day).mentions(&date) == expression.mentions(&date));
+        assert_eq!(rename("a::date = date", "date", "day"), "a::date = day");
+    }
+
+    #[test]
+    fn what_would_not_end_where_it_should_is_told() {
+        for good in ["a > 0", "x IN ('it''s', \"q\")", "f((1), [b])", "'--' || '/*'"] {
+            assert_eq!(check(good), Ok(()), "{good}");
+        }
+        for bad in ["", " ", "a) OR (b", "(a", "a; DROP TABLE b", "a -- b", "a /* b", "'a", "'a''", "\"", "/* a */ 1"] {
+            assert!(check(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -38,7 +38,16 @@ impl Migration {
     ) -> Result<Self, Problems> {
         let migration = Self::assemble(None, name.into(), description, up, down);
         migration.validate()?;
-        Ok(migration)
+        // Values in the one form in which a file's reader has them, so that the checksum is the same.
+        let Self {
+            name,
+            description,
+            up,
+            written_down,
+            ..
+        } = migration;
+        let down = written_down.map(as_read);
+        Ok(Self::assemble(None, name, description, as_read(up), down))
     }
 
     fn assemble(
@@ -281,10 +290,27 @@ impl Migration {
         }
     }
 
+    /// The migration as it was authored, for the ledger: without a derived way back.
+    pub fn authored_json(&self) -> String {
+        let authored = Self {
+            derived_down: None,
+            ..self.clone()
+        };
+        serde_json::to_string(&authored).unwrap_or_default()
+    }
+
     /// The migration as the text of its file.
     pub fn to_json(&self) -> String {
         serde_json::to_string_pretty(self).unwrap_or_default() + "\n"
     }
+}
+
+/// Operations as they are once they went through JSON.
+fn as_read(operations: Vec<Operation>) -> Vec<Operation> {
+    let node = serde_json::to_value(&operations).and_then(serde_json::from_value::<Node>);
+    node.ok()
+        .and_then(|node| Vec::read(&node, &mut Reader::new()))
+        .unwrap_or(operations)
 }
 
 /// Names that are kept for Ductape.
@@ -493,4 +519,29 @@ pub fn json_schema() -> serde_json::Value {
         "additionalProperties": false,
         "$defs": generator.take_definitions(true)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use crate::operation::AddField;
+    use crate::schema::{DefaultValue, Field, FieldType};
+
+    #[test]
+    fn values_are_put_into_their_one_form_in_a_program_as_in_a_file() {
+        let decimal = FieldType::Decimal {
+            precision: Some(10),
+            scale: Some(2),
+        };
+        let mut field = Field::new(Name::new("price").unwrap(), decimal);
+        field.default = Some(DefaultValue::Value(serde_json::json!("1.50")));
+        let add = AddField::new(Name::new("items").unwrap(), field);
+        let program = Migration::new("add_price", None, vec![add.into()], None).unwrap();
+        let tag: Tag = "20240115_143052_add_price".parse().unwrap();
+        let program = program.with_tag(tag);
+        let file = Migration::parse(&program.to_json()).unwrap();
+        assert_eq!(file.checksum(), program.checksum());
+        assert_eq!(file, program);
+    }
 }

@@ -1,1 +1,6 @@
-//! Ductape on SQL databases
+//! Ductape on SQL databases. The compilers are pure and always there; the drivers come with features.
+
+#[cfg(feature = "sqlite")]
+//TODO mod ledger;
+pub mod sqlite;
+mod writer;

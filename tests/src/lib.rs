@@ -1,1 +1,4 @@
 //! The suites
+
+pub mod generate;
+pub mod servers;

@@ -1,4 +1,4 @@
-use super::create_collection::check_constraint;
+use super::create_collection::{check_constraint, check_own_key};
 use super::{
     Allow, DropConstraint, ModifyField, Naming, Operation, SchemaError, constraint_name, existing,
 };
@@ -90,6 +90,7 @@ impl AddConstraint {
             .hint("drop it first"));
         }
         check_constraint(collection, &self.constraint, schema)?;
+        check_own_key(collection, &self.constraint)?;
         Ok(collection)
     }
 

@@ -1,9 +1,14 @@
-use super::{AddConstraint, Allow, DropField, Naming, Operation, SchemaError, existing};
+use super::{
+    AddConstraint, Allow, DropField, ModifyField, Naming, Operation, SchemaError, existing,
+};
+use crate::expression::Expression;
 use crate::inverse::{Inverse, Irreversible};
 use crate::json::document;
 use crate::name::Name;
 use crate::risk::Risk;
-use crate::schema::{Collection, Constraint, Field, Rule, Schema};
+use crate::schema::{
+    Change, Collection, Constraint, DefaultValue, Field, FieldChanges, Rule, Schema,
+};
 
 document! {
     /// Adds a field to a collection.
@@ -94,10 +99,58 @@ impl AddField {
         Ok(())
     }
 
-    pub(super) fn inverse(&self, _: &Schema) -> Result<Inverse, Irreversible> {
+    pub(super) fn inverse(&self, before: &Schema) -> Result<Inverse, Irreversible> {
         let mut back = DropField::new(self.collection.clone(), self.field.name.clone());
         back.allow.clone_from(&self.allow);
-        Ok(Inverse::lossless(vec![back.into()]))
+        let mut operations = Vec::new();
+        let mut again = Vec::new();
+        let mut schema = before.clone();
+        // Nothing can hang on the field yet. What only uses the same word (the END of a CASE, a field of
+        // another collection in a view) would fall with it all the same: it stands aside and comes back.
+        if self.apply(&mut schema).is_ok() {
+            let mistaken = self.mistaken_fields(before).into_iter();
+            for aside in mistaken.chain(back.falling(&schema)) {
+                let mut undone = aside.inverse_spelled(&schema)?;
+                if aside.apply_spelled(&mut schema).is_ok() {
+                    operations.push(aside);
+                    undone.operations.append(&mut again);
+                    again = undone.operations;
+                }
+            }
+        }
+        operations.push(back.into());
+        operations.append(&mut again);
+        Ok(Inverse::lossless(operations))
+    }
+
+    /// Takes away the expressions of other fields that use the word.
+    fn mistaken_fields(&self, before: &Schema) -> Vec<Operation> {
+        let fields = before.collection(&self.collection).into_iter();
+        fields
+            .flat_map(|collection| &collection.fields)
+            .filter_map(|field| {
+                let uses = |expression: &Expression| expression.mentions(&self.field.name);
+                let mut changes = FieldChanges::default();
+                if field
+                    .default
+                    .as_ref()
+                    .and_then(DefaultValue::expression)
+                    .is_some_and(uses)
+                {
+                    changes.default = Change::Remove;
+                }
+                if field
+                    .generated
+                    .as_ref()
+                    .is_some_and(|g| uses(&g.expression))
+                {
+                    changes.generated = Change::Remove;
+                }
+                (!changes.is_empty()).then(|| {
+                    ModifyField::new(self.collection.clone(), field.name.clone(), changes).into()
+                })
+            })
+            .collect()
     }
 
     pub(super) fn risks(&self, _: &Schema) -> Vec<Risk> {
@@ -109,5 +162,35 @@ impl AddField {
             "add field {}.{} ({})",
             self.collection, self.field.name, self.field.field_type
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::there_and_back;
+
+    #[test]
+    fn the_way_back_keeps_what_only_uses_the_same_word() {
+        there_and_back(
+            r#"[{"type": "createCollection", "name": "t", "fields": {"a": "integer"},
+                 "indexes": [{"fields": ["a"], "where": "a IS NOT NULL"}],
+                 "constraints": [{"type": "check", "expression": "CASE WHEN a = 1 THEN 0 ELSE 1 END = 1"}]},
+                {"type": "restore", "backend": "sqlite", "definitions": [
+                    {"kind": "view", "name": "v", "definition": "SELECT t.a, u.end FROM t JOIN u"}]}]"#,
+            r#"{"type": "addField", "collection": "t", "field": {"name": "end", "type": "date"}}"#,
+        );
+        there_and_back(
+            r#"[{"type": "createCollection", "name": "t", "fields": [
+                    {"name": "a", "type": "date"},
+                    {"name": "d", "type": "date", "default": {"expression": "coalesce(NULL, 1)"}},
+                    {"name": "g", "type": "integer", "generated": {"expression": "CASE WHEN a = 1 THEN 0 END"}}]}]"#,
+            r#"{"type": "addField", "collection": "t", "field": {"name": "null", "type": "date", "unique": true}}"#,
+        );
+        there_and_back(
+            r#"[{"type": "createCollection", "name": "t", "fields": [
+                    {"name": "a", "type": "date"},
+                    {"name": "g", "type": "integer", "generated": {"expression": "CASE WHEN a = 1 THEN 0 END"}}]}]"#,
+            r#"{"type": "addField", "collection": "t", "field": {"name": "end", "type": "date"}}"#,
+        );
     }
 }

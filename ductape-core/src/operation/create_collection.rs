@@ -1,4 +1,6 @@
-use super::{Allow, DropCollection, Naming, Operation, SchemaError, constraint_name};
+use super::{
+    Allow, DropCollection, Naming, Operation, SchemaError, constraint_name, without_natives,
+};
 use crate::inverse::{Inverse, Irreversible};
 use crate::json::{Node, Reader, is_default};
 use crate::name::Name;
@@ -8,6 +10,7 @@ use crate::schema::{
     Collection, Constraint, DefaultValue, Field, FieldType, Index, Options, References, Rule,
     Schema,
 };
+use std::sync::Arc;
 
 /// Makes a collection.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,7 +28,7 @@ pub struct CreateCollection {
     /// Constraints made with it.
     pub constraints: Vec<Constraint>,
     /// Options that only some databases know.
-    pub options: Options,
+    pub options: Arc<Options>,
     /// What it may do that is refused without being asked for.
     pub allow: Vec<Allow>,
 }
@@ -40,7 +43,7 @@ impl CreateCollection {
             comment: None,
             indexes: Vec::new(),
             constraints: Vec::new(),
-            options: Options::default(),
+            options: Arc::default(),
             allow: Vec::new(),
         }
     }
@@ -102,7 +105,9 @@ impl CreateCollection {
         let mut collection = Collection::new(self.name.clone());
         collection.comment.clone_from(&self.comment);
         collection.options = self.options.clone();
-        collection.options.sql.if_not_exists = false;
+        if self.options.sql.if_not_exists {
+            Arc::make_mut(&mut collection.options).sql.if_not_exists = false;
+        }
         collection.fields = self.fields_with_timestamps()?;
         if collection.fields.is_empty() {
             return Err(SchemaError::invalid(format!(
@@ -186,6 +191,9 @@ impl CreateCollection {
             check_index(&collection, index)?;
             collection.insert_index(index.clone().settled(name));
         }
+        for constraint in &collection.constraints {
+            check_own_key(&collection, constraint)?;
+        }
         Ok(collection)
     }
 
@@ -235,10 +243,19 @@ impl CreateCollection {
         }
     }
 
-    pub(super) fn inverse(&self, _: &Schema) -> Result<Inverse, Irreversible> {
-        Ok(Inverse::lossless(vec![
-            DropCollection::new(self.name.clone()).into(),
-        ]))
+    pub(super) fn inverse(&self, before: &Schema) -> Result<Inverse, Irreversible> {
+        let drop = DropCollection::new(self.name.clone()).into();
+        // What names the collection before it is there means something else (a field of that name in a
+        // view), and would be taken for a dependant: it stands aside and comes back.
+        Ok(Inverse::lossless(
+            match without_natives(before, before.natives_about(&self.name)) {
+                None => vec![drop],
+                Some(aside) => {
+                    let again = aside.inverse_spelled(before)?;
+                    [vec![aside, drop], again.operations].concat()
+                }
+            },
+        ))
     }
 
     pub(super) fn risks(&self, _: &Schema) -> Vec<Risk> {
@@ -325,21 +342,36 @@ fn check_target(
         )));
     }
     // A key of the same collection may be spelled out after the foreign key that points at it.
-    let is_key = target.name == collection.name || has_key(target, &references.columns);
-    if !is_key {
-        return Err(SchemaError::invalid(format!(
-            "the foreign key points at {} ({}), which is no primary or unique key",
-            target.name,
-            references
-                .columns
-                .iter()
-                .map(Name::as_str)
-                .collect::<Vec<_>>()
-                .join(", ")
-        ))
-        .hint("point at the primary key, or make these fields unique first"));
+    if target.name == collection.name {
+        return Ok(());
     }
-    Ok(())
+    check_key(target, references)
+}
+
+/// Whether a foreign key that points at its own collection points at a key.
+pub(super) fn check_own_key(
+    collection: &Collection,
+    constraint: &Constraint,
+) -> Result<(), SchemaError> {
+    match constraint.references() {
+        Some(references) if references.table == collection.name => {
+            check_key(collection, references)
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_key(target: &Collection, references: &References) -> Result<(), SchemaError> {
+    if has_key(target, &references.columns) {
+        return Ok(());
+    }
+    let columns: Vec<&str> = references.columns.iter().map(Name::as_str).collect();
+    Err(SchemaError::invalid(format!(
+        "the foreign key points at {} ({}), which is no primary or unique key",
+        target.name,
+        columns.join(", ")
+    ))
+    .hint("point at the primary key, or make these fields unique first"))
 }
 
 /// Whether these fields, in any order, are a primary or unique key.
@@ -434,7 +466,7 @@ impl CreateCollection {
             comment: comment?,
             indexes: indexes?,
             constraints: constraints?,
-            options: options?,
+            options: Arc::new(options?),
             allow: allow?,
         })
     }
@@ -511,5 +543,56 @@ impl schemars::JsonSchema for CreateCollection {
             "required": ["name", "fields"],
             "additionalProperties": false
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{made, operation, there_and_back};
+    use super::{CreateCollection, Operation};
+
+    #[test]
+    fn the_way_back_keeps_a_view_that_only_uses_the_same_word() {
+        there_and_back(
+            r#"[{"type": "createCollection", "name": "t", "fields": {"orders": "integer"}},
+                {"type": "restore", "backend": "sqlite", "definitions": [
+                    {"kind": "view", "name": "v", "definition": "SELECT orders FROM t"}]}]"#,
+            r#"{"type": "createCollection", "name": "orders", "fields": {"a": "integer"}}"#,
+        );
+    }
+
+    #[test]
+    fn a_foreign_key_to_its_own_collection_needs_a_key_there_too() {
+        let create = |unique: bool| {
+            operation(&format!(
+                r#"{{"type": "createCollection", "name": "t", "fields": {{"a": "integer", "b": {{"type": "integer", "unique": {unique}}}}},
+                    "constraints": [{{"type": "foreignKey", "columns": ["a"], "references": {{"table": "t", "columns": ["b"]}}}}]}}"#
+            ))
+        };
+        assert!(create(true).apply(&mut made("[]")).is_ok());
+        assert!(create(false).apply(&mut made("[]")).is_err());
+        let mut schema = made(
+            r#"[{"type": "createCollection", "name": "t", "fields": {"a": "integer", "b": "integer"}}]"#,
+        );
+        let add = operation(
+            r#"{"type": "addConstraint", "collection": "t", "constraint":
+                {"type": "foreignKey", "columns": ["a"], "references": {"table": "t", "columns": ["b"]}}}"#,
+        );
+        assert!(add.apply(&mut schema).is_err());
+    }
+
+    #[test]
+    fn a_written_collection_makes_the_same_again() {
+        let schema = made(
+            r#"[{"type": "createCollection", "name": "t", "fields": [
+                    {"name": "a", "type": "integer", "primaryKey": true}, {"name": "b", "type": "integer", "unique": true}]},
+                {"type": "addConstraint", "collection": "t", "constraint": {"type": "unique", "columns": ["a"]}}]"#,
+        );
+        let mut again = made("[]");
+        for collection in schema.collections() {
+            let create = Operation::from(CreateCollection::of(&collection.written()));
+            assert!(create.apply(&mut again).is_ok());
+        }
+        assert_eq!(again, schema);
     }
 }

@@ -148,3 +148,33 @@ impl DropCollection {
         format!("drop collection {}", self.name)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{made, operation};
+    use super::super::{Naming, Operation};
+
+    #[test]
+    fn a_view_falls_before_the_one_that_it_comes_after() {
+        let schema = made(
+            r#"[{"type": "createCollection", "name": "t", "fields": {"a": "integer"}},
+                {"type": "restore", "backend": "sqlite", "definitions": [
+                    {"kind": "view", "name": "b", "definition": "SELECT a FROM t"},
+                    {"kind": "view", "name": "c", "definition": "SELECT a FROM b, t", "after": ["b"]},
+                    {"kind": "view", "name": "a", "definition": "SELECT a FROM c, t", "after": ["c"]}]}]"#,
+        );
+        let drop = operation(r#"{"type": "dropCollection", "name": "t", "cascade": true}"#);
+        let spelled = drop.spell_out(&schema, &Naming::default());
+        let removed: Vec<String> = spelled
+            .iter()
+            .flatten()
+            .filter_map(|operation| match operation {
+                Operation::Restore(restore) => Some(&restore.remove),
+                _ => None,
+            })
+            .flatten()
+            .map(|native| native.name.to_string())
+            .collect();
+        assert_eq!(removed, ["a", "c", "b"]);
+    }
+}

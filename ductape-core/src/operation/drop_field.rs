@@ -1,3 +1,4 @@
+use super::create_collection::has_key;
 use super::{
     AddField, Allow, DropConstraint, DropIndex, Naming, Operation, SchemaError, existing,
     without_natives,
@@ -6,7 +7,7 @@ use crate::inverse::{Inverse, Irreversible};
 use crate::json::document;
 use crate::name::Name;
 use crate::risk::{Risk, RiskKind};
-use crate::schema::{Collection, Constraint, Rule, Schema};
+use crate::schema::{Collection, Constraint, Index, Rule, Schema};
 
 document! {
     /// Drops a field with its values, and first the indexes and constraints over it.
@@ -44,8 +45,10 @@ impl DropField {
         _: &Naming,
     ) -> Result<Option<Vec<Operation>>, SchemaError> {
         let collection = self.check(before)?;
-        let mut operations = Vec::new();
-        for (other, key) in pointing_at(before, &self.collection, &self.field) {
+        let pointing = before
+            .foreign_keys_to(&self.collection)
+            .find(|(_, key)| self.falls_with(collection, key));
+        if let Some((other, key)) = pointing {
             return Err(SchemaError::depended(format!(
                 "the foreign key {} of {other} points at {}.{}",
                 key.name.as_ref().map_or("", Name::as_str),
@@ -54,10 +57,36 @@ impl DropField {
             ))
             .hint("drop the foreign key first"));
         }
+        let mut operations = self.falling(before);
+        if operations.is_empty() {
+            return Ok(None);
+        }
+        operations.push(self.clone().into());
+        Ok(Some(operations))
+    }
+
+    /// What falls before the field does.
+    pub(super) fn falling(&self, before: &Schema) -> Vec<Operation> {
+        let Some(collection) = before.collection(&self.collection) else {
+            return Vec::new();
+        };
         let natives = before
             .natives_about(&self.collection)
             .filter(|native| crate::expression::mentions(&native.definition, &self.field));
-        operations.extend(without_natives(before, natives));
+        let mut operations: Vec<Operation> = without_natives(before, natives).into_iter().collect();
+        // Foreign keys fall before the keys and the unique indexes that they may point at.
+        let (foreign_keys, others): (Vec<&Constraint>, Vec<&Constraint>) = collection
+            .constraints
+            .iter()
+            .filter(|constraint| {
+                constraint.mentions(&self.field) || self.falls_with(collection, constraint)
+            })
+            .partition(|constraint| matches!(constraint.rule, Rule::ForeignKey(..)));
+        let drop_constraint = |constraint: &Constraint| {
+            let name = constraint.name.clone()?;
+            Some(DropConstraint::new(self.collection.clone(), name).into())
+        };
+        operations.extend(foreign_keys.into_iter().filter_map(drop_constraint));
         for index in &collection.indexes {
             if let Some(name) = &index.name
                 && index.mentions(&self.field)
@@ -65,29 +94,26 @@ impl DropField {
                 operations.push(DropIndex::new(self.collection.clone(), name.clone()).into());
             }
         }
-        // Foreign keys fall before the keys that they may point at.
-        let mut falling: Vec<&Constraint> = collection
-            .constraints
-            .iter()
-            .filter(|constraint| {
-                constraint.mentions(&self.field)
-                    || constraint.references().is_some_and(|references| {
-                        references.table == self.collection
-                            && references.columns.contains(&self.field)
-                    })
-            })
-            .collect();
-        falling.sort_by_key(|constraint| !matches!(constraint.rule, Rule::ForeignKey(..)));
-        for constraint in falling {
-            if let Some(name) = &constraint.name {
-                operations.push(DropConstraint::new(self.collection.clone(), name.clone()).into());
-            }
+        operations.extend(others.into_iter().filter_map(drop_constraint));
+        operations
+    }
+
+    /// Whether a foreign key points at the field, or at a key that falls with it.
+    fn falls_with(&self, collection: &Collection, key: &Constraint) -> bool {
+        let Some(references) = key.references().filter(|r| r.table == self.collection) else {
+            return false;
+        };
+        if references.columns.contains(&self.field) {
+            return true;
         }
-        if operations.is_empty() {
-            return Ok(None);
+        // A unique index may include the field without having it among its keys.
+        let includes = |index: &Index| index.unique && index.mentions(&self.field);
+        if !collection.indexes.iter().any(includes) {
+            return false;
         }
-        operations.push(self.clone().into());
-        Ok(Some(operations))
+        let mut without = collection.clone();
+        without.indexes.retain(|index| !index.mentions(&self.field));
+        has_key(collection, &references.columns) && !has_key(&without, &references.columns)
     }
 
     fn check<'s>(&self, schema: &'s Schema) -> Result<&'s Collection, SchemaError> {
@@ -191,17 +217,59 @@ impl DropField {
     }
 }
 
-/// The foreign keys of other collections that point at a field.
-pub(super) fn pointing_at<'s>(
-    schema: &'s Schema,
-    collection: &'s Name,
-    field: &'s Name,
-) -> impl Iterator<Item = (&'s Name, &'s Constraint)> {
-    schema
-        .foreign_keys_to(collection)
-        .filter(move |(_, constraint)| {
-            constraint
-                .references()
-                .is_some_and(|references| references.columns.contains(field))
-        })
+#[cfg(test)]
+mod tests {
+    use super::super::Naming;
+    use super::super::testing::{made, operation};
+
+    #[test]
+    fn a_foreign_key_falls_before_the_unique_index_that_it_points_at() {
+        let schema = made(
+            r#"[{"type": "createCollection", "name": "t", "fields": {"a": "integer", "b": "integer"},
+                 "indexes": [{"fields": ["b"], "unique": true}],
+                 "constraints": [{"type": "foreignKey", "columns": ["a"],
+                                  "references": {"table": "t", "columns": ["b"]}}]}]"#,
+        );
+        let drop = operation(r#"{"type": "dropField", "collection": "t", "field": "b"}"#);
+        let spelled = drop.spell_out(&schema, &Naming::default());
+        let mut schema = schema;
+        for operation in spelled.into_iter().flatten() {
+            assert_eq!(
+                operation.apply(&mut schema),
+                Ok(()),
+                "{}",
+                operation.describe()
+            );
+        }
+    }
+
+    #[test]
+    fn an_index_that_only_includes_the_field_may_be_a_key_that_others_point_at() {
+        let key = r#"{"type": "createCollection", "name": "t", "fields": {"a": "integer", "b": "integer", "c": "integer"},
+                      "indexes": [{"fields": ["a"], "unique": true, "include": ["b"]}]}"#;
+        let drop = operation(r#"{"type": "dropField", "collection": "t", "field": "b"}"#);
+        let own = made(&format!(
+            r#"[{key}, {{"type": "addConstraint", "collection": "t", "constraint": {{"type": "foreignKey",
+                "columns": ["c"], "references": {{"table": "t", "columns": ["a"]}}}}}}]"#
+        ));
+        let falling = drop.spell_out(&own, &Naming::default());
+        assert_eq!(falling.map(|falling| falling.len()), Ok(3));
+        let other = made(&format!(
+            r#"[{key}, {{"type": "createCollection", "name": "u", "fields": {{"c": "integer"}},
+                "constraints": [{{"type": "foreignKey", "columns": ["c"], "references": {{"table": "t", "columns": ["a"]}}}}]}}]"#
+        ));
+        assert!(drop.spell_out(&other, &Naming::default()).is_err());
+    }
+
+    #[test]
+    fn a_function_is_not_the_field_of_its_name() {
+        let mut schema = made(
+            r#"[{"type": "createCollection", "name": "t", "fields": [
+                    {"name": "date", "type": "date"},
+                    {"name": "d", "type": "date", "default": {"expression": "date('now')"}},
+                    {"name": "e", "type": "date", "default": {"expression": "'now'::date"}}]}]"#,
+        );
+        let drop = operation(r#"{"type": "dropField", "collection": "t", "field": "date"}"#);
+        assert_eq!(drop.apply(&mut schema), Ok(()));
+    }
 }

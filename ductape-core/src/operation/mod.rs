@@ -37,9 +37,9 @@ pub use drop_constraint::DropConstraint;
 pub use drop_field::DropField;
 pub use drop_index::DropIndex;
 pub use error::{SchemaError, SchemaErrorKind};
-pub use modify_collection::ModifyCollection;
+pub use modify_collection::{CollectionChanges, ModifyCollection};
 pub use modify_field::ModifyField;
-pub use raw::{Raw, RawStatement};
+pub use raw::{Backends, Raw, RawStatement};
 pub use rename_collection::RenameCollection;
 pub use rename_field::RenameField;
 pub use restore::Restore;
@@ -50,7 +50,7 @@ use crate::inverse::{Inverse, Irreversible};
 use crate::json::{Node, Read, Reader, nearest, words};
 use crate::name::{LengthUnit, Name};
 use crate::risk::Risk;
-use crate::schema::{Collection, Constraint, Schema};
+use crate::schema::{Collection, Constraint, NativeDefinition, Schema};
 use std::sync::Arc;
 
 words! {
@@ -322,12 +322,20 @@ fn constraint_name(collection: &Collection, constraint: &Constraint, naming: &Na
     }
 }
 
-/// Native definitions as `restore` operations that take them away.
+/// Native definitions as `restore` operations that take them away, each before those that it came after.
 fn without_natives<'n>(
     schema: &Schema,
-    natives: impl IntoIterator<Item = &'n Arc<crate::schema::NativeDefinition>>,
+    natives: impl IntoIterator<Item = &'n Arc<NativeDefinition>>,
 ) -> Option<Operation> {
-    let remove: Vec<_> = natives.into_iter().map(|n| n.as_ref().clone()).collect();
+    let mut left: Vec<_> = natives.into_iter().map(|n| n.as_ref().clone()).collect();
+    let mut remove = Vec::with_capacity(left.len());
+    while !left.is_empty() {
+        let free = left.iter().position(|native| {
+            let needs = |other: &NativeDefinition| other != native && other.after.contains(&native.name);
+            !left.iter().any(needs)
+        });
+        remove.push(left.remove(free.unwrap_or(0)));
+    }
     let backend = schema.backend()?;
     (!remove.is_empty()).then(|| {
         Operation::Restore(Restore {
@@ -337,4 +345,38 @@ fn without_natives<'n>(
             allow: Vec::new(),
         })
     })
+}
+
+#[cfg(test)]
+mod testing {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::Operation;
+    use crate::{BackendName, Migration, Schema};
+
+    /// The schema that operations written as JSON make.
+    pub fn made(operations: &str) -> Schema {
+        let mut schema = Schema::new().of(BackendName::Sqlite);
+        for operation in Migration::parse_operations(operations).unwrap() {
+            operation.apply(&mut schema).unwrap();
+        }
+        schema
+    }
+
+    pub fn operation(text: &str) -> Operation {
+        let mut operations = Migration::parse_operations(&format!("[{text}]")).unwrap();
+        operations.remove(0)
+    }
+
+    /// Applies the last operation and its inverse, and compares.
+    pub fn there_and_back(before: &str, then: &str) {
+        let before = made(before);
+        let operation = operation(then);
+        let inverse = operation.inverse(&before).unwrap();
+        let mut schema = before.clone();
+        operation.apply(&mut schema).unwrap();
+        for back in &inverse.operations {
+            back.apply(&mut schema).unwrap();
+        }
+        assert_eq!(schema, before);
+    }
 }

@@ -80,9 +80,11 @@ impl CollectionChanges {
         let comment = reader.optional(entries, "comment");
         let problems = reader.finish();
         match (options, comment, problems.first()) {
-            (Some(options), Some(comment), None) => {
+            (Some(mut options), Some(comment), None) => {
+                // How it is made, and not how it is.
+                options.sql.if_not_exists = false;
                 let mut collection = collection.clone();
-                collection.options = options;
+                collection.options = std::sync::Arc::new(options);
                 collection.comment = comment;
                 Ok(collection)
             }
@@ -239,5 +241,31 @@ impl ModifyCollection {
     pub(super) fn describe(&self) -> String {
         let keys: Vec<&str> = self.changes.0.keys().map(String::as_str).collect();
         format!("modify collection {} ({})", self.name, keys.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{made, there_and_back};
+
+    #[test]
+    fn if_not_exists_is_no_property_of_a_collection() {
+        let changed = r#"[{"type": "createCollection", "name": "t", "fields": {"a": "integer"}},
+                          {"type": "modifyCollection", "name": "t",
+                           "changes": {"sqlOptions": {"ifNotExists": true, "strict": true}}}]"#;
+        there_and_back(changed, r#"{"type": "dropCollection", "name": "t"}"#);
+    }
+
+    #[test]
+    fn an_option_that_is_null_is_none() {
+        let created = r#"[{"type": "createCollection", "name": "t", "fields": {"a": "integer"},
+                           "mongoOptions": {"validator": null, "capped": true}}]"#;
+        let absent = r#"[{"type": "createCollection", "name": "t", "fields": {"a": "integer"},
+                          "mongoOptions": {"capped": true}}]"#;
+        assert_eq!(made(created), made(absent));
+        there_and_back(
+            created,
+            r#"{"type": "modifyCollection", "name": "t", "changes": {"mongoOptions": {"validator": {"a": 1}}}}"#,
+        );
     }
 }

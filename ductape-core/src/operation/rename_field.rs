@@ -3,7 +3,7 @@ use crate::inverse::{Inverse, Irreversible};
 use crate::json::document;
 use crate::name::Name;
 use crate::risk::Risk;
-use crate::schema::{Collection, Rule, Schema, rename_in};
+use crate::schema::{Collection, Options, Rule, Schema, rename_in};
 use std::sync::Arc;
 
 document! {
@@ -47,7 +47,7 @@ impl RenameField {
         self.check(before).map(|_| None)
     }
 
-    fn check<'s>(&self, schema: &'s Schema) -> Result<&'s Collection, SchemaError> {
+    fn check<'s>(&self, schema: &'s Schema) -> Result<&'s Arc<Collection>, SchemaError> {
         let collection = existing(schema, &self.collection)?;
         if collection.field(&self.from).is_none() {
             return Err(SchemaError::missing(format!(
@@ -67,22 +67,34 @@ impl RenameField {
                 format!("a field {}.{} already exists", self.collection, self.to),
             ));
         }
-        // Were the new name in such a text already, the way back could not tell the two apart.
-        let ambiguous = collection
-            .expressions()
-            .any(|expression| expression.mentions(&self.from) && expression.mentions(&self.to));
-        if ambiguous {
+        // Were the new name in a text or an option already, the way back could not tell the two apart.
+        let back = Self::new(self.collection.clone(), self.to.clone(), self.from.clone());
+        if back.renamed(&self.renamed(collection)) != **collection {
             return Err(SchemaError::invalid(format!(
-                "an expression of {:?} uses the word {:?} already, beside the field {:?}",
+                "an expression or an option of {:?} uses the word {:?} already, and not for the field {:?}",
                 self.collection, self.to, self.from
             ))
-            .hint("drop what has the expression first, and add it again after the renaming"));
+            .hint("take what uses it away first, and add it again after the renaming"));
         }
         Ok(collection)
     }
 
     pub(super) fn apply(&self, schema: &mut Schema) -> Result<(), SchemaError> {
-        let mut collection = self.check(schema)?.clone();
+        let collection = self.renamed(self.check(schema)?);
+        let pointing: Vec<Arc<Collection>> =
+            schema.referencing(&self.collection).cloned().collect();
+        for other in pointing {
+            let mut other = Collection::clone(&other);
+            self.follow(&mut other);
+            schema.put(other);
+        }
+        schema.put(collection);
+        Ok(())
+    }
+
+    /// The collection with the new name.
+    fn renamed(&self, collection: &Collection) -> Collection {
+        let mut collection = collection.clone();
         let (from, to) = (&self.from, &self.to);
         for field in &mut collection.fields {
             if field.name == *from {
@@ -97,16 +109,10 @@ impl RenameField {
             constraint.rename_field(from, to);
         }
         self.follow(&mut collection);
-        collection.options.rename_field(from, to);
-        let pointing: Vec<Arc<Collection>> =
-            schema.referencing(&self.collection).cloned().collect();
-        for other in pointing {
-            let mut other = Collection::clone(&other);
-            self.follow(&mut other);
-            schema.put(other);
+        if *collection.options != Options::default() {
+            Arc::make_mut(&mut collection.options).rename_field(from, to);
         }
-        schema.put(collection);
-        Ok(())
+        collection
     }
 
     /// Follows the new name in foreign keys that point at the field.
@@ -135,5 +141,52 @@ impl RenameField {
             "rename field {}.{} to {}",
             self.collection, self.from, self.to
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::SchemaErrorKind;
+    use super::super::testing::{made, operation, there_and_back};
+
+    #[test]
+    fn a_new_name_that_an_expression_uses_already_is_refused() {
+        for (field, check) in [("a", "b IS NOT NULL"), ("b", "b IS NOT NULL")] {
+            let mut schema = made(&format!(
+                r#"[{{"type": "createCollection", "name": "t", "fields": {{"a": "integer", "b": "integer"}},
+                     "constraints": [{{"type": "check", "expression": "{check}"}}]}}]"#
+            ));
+            let rename = operation(&format!(
+                r#"{{"type": "renameField", "collection": "t", "from": "{field}", "to": "null"}}"#
+            ));
+            let refused = rename.apply(&mut schema).map_err(|error| error.kind);
+            assert_eq!(refused, Err(SchemaErrorKind::Invalid), "{field}");
+        }
+    }
+
+    #[test]
+    fn a_new_name_that_the_options_use_already_is_refused() {
+        let mut schema = made(
+            r#"[{"type": "createCollection", "name": "t", "fields": {"a": "integer"},
+                 "dynamoOptions": {"ttlAttribute": "gone"}}]"#,
+        );
+        let rename =
+            operation(r#"{"type": "renameField", "collection": "t", "from": "a", "to": "gone"}"#);
+        let refused = rename.apply(&mut schema).map_err(|error| error.kind);
+        assert_eq!(refused, Err(SchemaErrorKind::Invalid));
+    }
+
+    #[test]
+    fn another_case_and_the_name_of_a_function_are_no_obstacle() {
+        let before = r#"[{"type": "createCollection", "name": "t", "fields": {"a": "text"},
+                          "constraints": [{"type": "check", "expression": "lower(a) = 'x'"}]}]"#;
+        for to in ["A", "lower"] {
+            there_and_back(
+                before,
+                &format!(
+                    r#"{{"type": "renameField", "collection": "t", "from": "a", "to": "{to}"}}"#
+                ),
+            );
+        }
     }
 }

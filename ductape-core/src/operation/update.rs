@@ -109,7 +109,8 @@ impl Update {
                 )));
             }
         }
-        for (name, value) in &self.set {
+        let back = self.inverse.iter().flat_map(|inverse| &inverse.set);
+        for (name, value) in self.set.iter().chain(back) {
             if let Some(field) = collection.field(name) {
                 if field.generated.is_some() {
                     return Err(SchemaError::invalid(format!(
@@ -183,5 +184,30 @@ impl Update {
     pub(super) fn describe(&self) -> String {
         let fields: Vec<&str> = self.set.keys().map(Name::as_str).collect();
         format!("update {} ({})", self.collection, fields.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{made, operation};
+
+    #[test]
+    fn an_inverse_that_could_not_be_applied_is_refused() {
+        let mut schema = made(
+            r#"[{"type": "createCollection", "name": "t", "fields": [
+                    {"name": "a", "type": "integer", "required": true},
+                    {"name": "g", "type": "integer", "generated": {"expression": "a + 1"}}]}]"#,
+        );
+        for (set, fits) in [
+            (r#"{"a": 1}"#, true),
+            (r#"{"a": null}"#, false),
+            (r#"{"a": "x"}"#, false),
+            (r#"{"g": 1}"#, false),
+        ] {
+            let update = operation(&format!(
+                r#"{{"type": "update", "collection": "t", "set": {{"a": 2}}, "inverse": {{"set": {set}}}}}"#
+            ));
+            assert_eq!(update.apply(&mut schema).is_ok(), fits, "{set}");
+        }
     }
 }

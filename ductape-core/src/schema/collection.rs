@@ -4,6 +4,7 @@ use crate::expression::Expression;
 use crate::json::is_default;
 use crate::name::Name;
 use crate::schema::{Constraint, Field, Index, Options, Rule};
+use std::sync::Arc;
 
 /// A collection: a table, or whatever the database calls it.
 ///
@@ -22,7 +23,7 @@ pub struct Collection {
     /// A note for people.
     pub comment: Option<String>,
     /// Options that only some databases know.
-    pub options: Options,
+    pub options: Arc<Options>,
 }
 
 impl Collection {
@@ -34,7 +35,7 @@ impl Collection {
             indexes: Vec::new(),
             constraints: Vec::new(),
             comment: None,
-            options: Options::default(),
+            options: Arc::default(),
         }
     }
 
@@ -121,6 +122,7 @@ impl Collection {
     pub fn written(&self) -> Self {
         let mut written = self.clone();
         let mut spelled = Vec::new();
+        let key = self.key();
         for (number, constraint) in self.constraints.iter().enumerate() {
             let made = constraint.name.as_ref() == Some(&constraint.made_name(&self.name, number))
                 && constraint.deferrable.is_none();
@@ -133,7 +135,8 @@ impl Collection {
                         }
                     }
                 }
-                Rule::Unique(columns) if made && columns.len() == 1 => {
+                // A field that alone is the key says nothing by being unique, too.
+                Rule::Unique(columns) if made && columns.len() == 1 && columns != key => {
                     for field in &mut written.fields {
                         field.unique |= columns.contains(&field.name);
                     }

@@ -221,7 +221,19 @@ pub(crate) const OPTION_KEYS: [&str; 4] = [
 impl Options {
     pub(crate) fn read(entries: &[(String, Node)], reader: &mut Reader) -> Option<Self> {
         let sql = reader.optional(entries, "sqlOptions");
-        let mongo = reader.optional(entries, "mongoOptions");
+        let mut mongo: Option<MongoOptions> = reader.optional(entries, "mongoOptions");
+        // Null takes an option away where it is changed, so it is none where it is made.
+        if let Some(mongo) = &mut mongo {
+            for value in [
+                &mut mongo.validator,
+                &mut mongo.timeseries,
+                &mut mongo.collation,
+                &mut mongo.clustered_index,
+                &mut mongo.shard_key,
+            ] {
+                value.take_if(|value| value.is_null());
+            }
+        }
         let dynamo = reader.optional(entries, "dynamoOptions");
         let cassandra = reader.optional(entries, "cassandraOptions");
         Some(Self {

@@ -1,0 +1,5 @@
+use ductape_builder::text;
+
+fn main() {
+    let _ = text("id").auto_increment();
+}

@@ -1,0 +1,5 @@
+use ductape_builder::enumeration;
+
+fn main() {
+    let _ = enumeration("status", []);
+}

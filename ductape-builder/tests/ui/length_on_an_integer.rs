@@ -1,0 +1,5 @@
+use ductape_builder::integer;
+
+fn main() {
+    let _ = integer("n").length(5);
+}

@@ -1,0 +1,5 @@
+use ductape_builder::migration;
+
+fn main() {
+    let _ = migration("empty").build();
+}

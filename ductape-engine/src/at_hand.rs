@@ -1,0 +1,106 @@
+//! The schema at hand: the record reconciled with the live database.
+
+use crate::backend::{Reader, Scope};
+use crate::error::Result;
+use crate::ledger::{read_record, record_key};
+use ductape_core::difference::Difference;
+use ductape_core::{Compiler, Name, Operation, Schema};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The schema at hand, and where the database is not as recorded.
+#[derive(Debug, Default)]
+pub(crate) struct AtHand {
+    pub schema: Schema,
+    pub differences: Vec<Difference>,
+}
+
+/// Reads the live schema and the record of a scope, once each.
+pub(crate) async fn at_hand(
+    reader: &mut dyn Reader,
+    compiler: &dyn Compiler,
+    scope: &Scope,
+    has_ledger: bool,
+) -> Result<AtHand> {
+    let live = reader.introspect(scope).await?;
+    let rows = match scope {
+        _ if !has_ledger => Vec::new(),
+        Scope::All => reader.state(crate::ledger::RECORD_PREFIX).await?,
+        Scope::Only(names) => {
+            let keys: BTreeSet<String> = names
+                .iter()
+                .chain(live.collections().map(|collection| &collection.name))
+                .map(record_key)
+                .collect();
+            let keys: Vec<String> = keys.into_iter().collect();
+            reader.state_of(&keys).await?
+        }
+    };
+    let mut records = BTreeMap::new();
+    for (key, value) in &rows {
+        let record = read_record(key, value)?;
+        records.insert(record.name.clone(), record);
+    }
+    let mut schema = Schema::new().of(compiler.capabilities().backend);
+    let mut differences = Vec::new();
+    let mut names: BTreeSet<&Name> = records.keys().collect();
+    names.extend(live.collections().map(|collection| &collection.name));
+    for name in names {
+        let reconciled =
+            compiler.reconcile(records.get(name), live.collection(name).map(|c| c.as_ref()));
+        differences.extend(reconciled.differences);
+        if let Some(collection) = reconciled.collection {
+            schema.put(collection);
+        }
+    }
+    for native in live.natives() {
+        schema.put_native(native.clone());
+    }
+    Ok(AtHand {
+        schema,
+        differences,
+    })
+}
+
+/// The collections that operations are about, for reading no more than is needed.
+pub(crate) fn scope_of<'o>(operations: impl IntoIterator<Item = &'o Operation>) -> Scope {
+    let mut names = BTreeSet::new();
+    for operation in operations {
+        match operation {
+            // A raw statement may be about anything, and a definition may name anything.
+            Operation::Raw(_) | Operation::Restore(_) => return Scope::All,
+            Operation::RenameCollection(rename) => {
+                names.insert(rename.to.clone());
+            }
+            Operation::CreateCollection(create) => names.extend(
+                create
+                    .constraints
+                    .iter()
+                    .filter_map(|constraint| Some(constraint.references()?.table.clone())),
+            ),
+            Operation::AddConstraint(add) => {
+                names.extend(add.constraint.references().map(|r| r.table.clone()));
+            }
+            _ => {}
+        }
+        names.extend(operation.collection().cloned());
+    }
+    Scope::Only(names)
+}
+
+/// The collections that operations may change, those that only follow a new name included.
+pub(crate) fn touched(resolved: &[ductape_core::Resolved]) -> BTreeSet<Name> {
+    let mut names = BTreeSet::new();
+    for resolved in resolved {
+        let operation = &resolved.operation;
+        names.extend(operation.collection().cloned());
+        if let Operation::RenameCollection(rename) = operation {
+            names.insert(rename.to.clone());
+        }
+        if let (Operation::RenameCollection(_) | Operation::RenameField(_), Some(name)) =
+            (operation, operation.collection())
+        {
+            names.extend(resolved.before.referencing(name).map(|c| c.name.clone()));
+        }
+    }
+    names
+}

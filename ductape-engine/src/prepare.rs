@@ -1,0 +1,195 @@
+//! Preparing a migration: resolved, compiled, and with what the ledger will say of it.
+
+use crate::at_hand::touched;
+use crate::error::{Error, ErrorKind, Result};
+use crate::ledger::{Frozen, FrozenOperation, Put, record_key, record_value};
+use ductape_core::compiler::{Action, Atomicity};
+use ductape_core::operation::{SchemaError, SchemaErrorKind};
+use ductape_core::{
+    Compiler, Context, Direction, Inverse, Irreversible, Migration, Name, Operation, Refusal,
+    ResolveError, Resolved, Schema, Step, Tag, resolve, way_back,
+};
+use serde_json::Value;
+
+/// A migration, ready to run one way.
+#[derive(Debug, Clone)]
+pub(crate) struct Prepared {
+    pub migration: Migration,
+    pub direction: Direction,
+    pub resolved: Vec<Resolved>,
+    pub steps: Vec<Step>,
+    /// What undoes it (on the way up), or why nothing does.
+    pub way_back: Result<Inverse, Irreversible>,
+    /// The collections that it may change, with what is on record of them afterwards.
+    pub records: Vec<(Name, Option<String>)>,
+}
+
+/// Why a migration could not be prepared.
+#[derive(Debug)]
+pub(crate) enum Unprepared {
+    /// An operation does not fit the schema.
+    Misfit(Error),
+    /// The database cannot do some operations.
+    Refused(Vec<Refusal>),
+}
+
+impl Unprepared {
+    pub fn into_error(self, title: &str, tag: Option<&Tag>) -> Error {
+        match self {
+            Unprepared::Misfit(error) => error.tag(tag),
+            Unprepared::Refused(refusals) => Error::unsupported(title, &refusals).tag(tag),
+        }
+    }
+}
+
+/// Prepares the operations of one way; the schema is afterwards as they leave it.
+pub(crate) fn prepare(
+    compiler: &dyn Compiler,
+    migration: Migration,
+    operations: &[Operation],
+    direction: Direction,
+    schema: &mut Schema,
+) -> Result<Prepared, Unprepared> {
+    let before = schema.clone();
+    let naming = compiler.capabilities().naming();
+    let resolved = resolve(operations, schema, &naming).map_err(|e| Unprepared::Misfit(misfit(e)))?;
+    let steps = compiler
+        .compile(&resolved, &Context::new(direction))
+        .map_err(|refusals| {
+            *schema = before;
+            Unprepared::Refused(refusals)
+        })?;
+    let way_back = match migration.written_down() {
+        Some(written) if direction == Direction::Up => Ok(written_way_back(written, &resolved)),
+        _ => way_back(&resolved),
+    };
+    let records = touched(&resolved)
+        .into_iter()
+        .map(|name| {
+            let value = schema.collection(&name).map(|c| record_value(c));
+            (name, value)
+        })
+        .collect();
+    Ok(Prepared {
+        migration,
+        direction,
+        resolved,
+        steps,
+        way_back,
+        records,
+    })
+}
+
+/// A written way back is used as it is. It loses what the derived one would lose, unless nothing could
+/// be derived.
+fn written_way_back(written: &[Operation], resolved: &[Resolved]) -> Inverse {
+    let mut back = Inverse::lossless(written.to_vec());
+    for inverse in resolved.iter().filter_map(|r| r.inverse.as_ref().ok()) {
+        back.lost.extend(inverse.lost.iter().cloned());
+    }
+    back
+}
+
+/// An operation that does not fit the database at hand, as an error.
+fn misfit(error: ResolveError) -> Error {
+    let ResolveError {
+        describe,
+        error: SchemaError { kind, message, hint },
+        ..
+    } = error;
+    let mut result = match kind {
+        SchemaErrorKind::AlreadyExists { same } => {
+            let mut error = Error::of(ErrorKind::AlreadyExists, message);
+            if let Error::AlreadyExists { same: told, .. } = &mut error {
+                *told = same;
+            }
+            error
+        }
+        SchemaErrorKind::Depended => Error::of(ErrorKind::Refused, message),
+        _ => Error::of(ErrorKind::Mismatch, message),
+    };
+    result.details_mut().hint = hint.or_else(|| {
+        Some("see the schema at hand with `ductape schema --live`".to_owned())
+    });
+    result.operation(describe)
+}
+
+impl Prepared {
+    pub fn tag(&self) -> Option<&Tag> {
+        self.migration.tag()
+    }
+
+    /// Whether all of it can share one transaction with the ledger.
+    pub fn is_transactional(&self) -> bool {
+        let mut setting = None;
+        self.steps.iter().all(|step| match (&step.action, &step.atomicity) {
+            (Action::Data(_), _) | (_, Atomicity::Alone) => false,
+            (_, Atomicity::Joins { setting: None }) => true,
+            (_, Atomicity::Joins { setting: Some(own) }) => *setting.get_or_insert(own) == own,
+        })
+    }
+
+    /// Whether it has raw statements, after which the model is open until the catalog's mark tells.
+    pub fn is_open(&self) -> bool {
+        self.resolved
+            .iter()
+            .any(|r| matches!(r.operation, Operation::Raw(_) | Operation::Restore(_)))
+    }
+
+    /// The way back as the ledger keeps it: operations, or the reason why there is none.
+    pub fn down_json(&self) -> String {
+        let value = match &self.way_back {
+            Ok(inverse) => serde_json::to_value(&inverse.operations).unwrap_or_default(),
+            Err(irreversible) => Value::String(irreversible.to_string()),
+        };
+        value.to_string()
+    }
+
+    /// The writes that put the changed collections on record.
+    pub fn record_puts(&self) -> Vec<Put> {
+        self.records
+            .iter()
+            .map(|(name, value)| Put::State {
+                key: record_key(name),
+                value: value.clone(),
+            })
+            .collect()
+    }
+
+    /// The plan as the ledger freezes it.
+    pub fn freeze(&self) -> Frozen {
+        let value = |operations: &[Operation]| serde_json::to_value(operations).unwrap_or_default();
+        Frozen {
+            operations: self
+                .resolved
+                .iter()
+                .map(|resolved| FrozenOperation {
+                    operation: serde_json::to_value(&resolved.operation).unwrap_or_default(),
+                    inverse: resolved
+                        .inverse
+                        .as_ref()
+                        .ok()
+                        .map(|inverse| value(&inverse.operations)),
+                })
+                .collect(),
+            steps: self.steps.clone(),
+            records: self
+                .records
+                .iter()
+                .map(|(name, value)| {
+                    let value = value
+                        .as_deref()
+                        .and_then(|text| serde_json::from_str(text).ok())
+                        .unwrap_or(Value::Null);
+                    (name.to_string(), value)
+                })
+                .collect(),
+        }
+    }
+
+    /// What a step does, for people.
+    pub fn describe_step(&self, step: usize) -> Option<String> {
+        let serves = self.steps.get(step)?.serves.start;
+        Some(self.resolved.get(serves)?.operation.describe())
+    }
+}

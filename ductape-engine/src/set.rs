@@ -1,0 +1,108 @@
+//! Sets of migrations, in order.
+
+use crate::error::{Error, ErrorKind, Result};
+use ductape_core::migration::Sketch;
+use ductape_core::{Migration, Problem, Problems};
+use sha2::{Digest, Sha256};
+use std::collections::HashSet;
+
+/// The migrations that a program or a folder has, in the order in which they are applied.
+#[derive(Debug, Clone)]
+pub struct MigrationSet {
+    migrations: Vec<Migration>,
+    digest: String,
+}
+
+impl MigrationSet {
+    /// Migrations in the given order; those with tags must be in the order of their tags, and no tag
+    /// may stand twice.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] with everything that is wrong.
+    pub fn new(migrations: impl IntoIterator<Item = Migration>) -> Result<Self> {
+        let migrations: Vec<Migration> = migrations.into_iter().collect();
+        let mut problems = Vec::new();
+        let mut tags = HashSet::with_capacity(migrations.len());
+        let mut last = None;
+        for migration in &migrations {
+            let Some(tag) = migration.tag() else { continue };
+            if !tags.insert(tag) {
+                problems.push(
+                    Problem::new(tag.as_str(), "two migrations have this tag")
+                        .hint("give one of them another time"),
+                );
+            } else if last.is_some_and(|last| last > tag) {
+                problems.push(Problem::new(
+                    tag.as_str(),
+                    "it stands after a migration with a later tag",
+                ));
+            }
+            last = Some(tag);
+        }
+        if !problems.is_empty() {
+            return Err(Problems(problems).into());
+        }
+        let mut hash = Sha256::new();
+        for migration in &migrations {
+            hash.update(migration.tag().map_or(migration.name(), |tag| tag.as_str()));
+            hash.update([0]);
+            hash.update(migration.checksum().as_str());
+            hash.update([0]);
+        }
+        let digest: String = hash
+            .finalize()
+            .iter()
+            .take(16)
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        Ok(Self { migrations, digest })
+    }
+
+    /// What contradicts itself over the whole set, without a database.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] with the first contradiction.
+    pub fn validate(&self) -> Result<()> {
+        let mut sketch = Sketch::default();
+        for migration in &self.migrations {
+            for (index, operation) in migration.up().iter().enumerate() {
+                sketch.apply(operation).map_err(|problem| {
+                    let path = match migration.tag() {
+                        Some(tag) => format!("{tag}: up[{index}]"),
+                        None => format!("{}: up[{index}]", migration.name()),
+                    };
+                    let error = Error::of(
+                        ErrorKind::Invalid,
+                        format!("{path}: {}", problem.message),
+                    )
+                    .tag(migration.tag());
+                    match problem.hint {
+                        Some(hint) => error.hint(hint),
+                        None => error,
+                    }
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The migrations.
+    pub fn migrations(&self) -> &[Migration] {
+        &self.migrations
+    }
+
+    /// What tells this set from every other one: tags and checksums, in order.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.migrations.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.migrations.is_empty()
+    }
+}

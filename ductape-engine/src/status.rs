@@ -1,0 +1,313 @@
+//! Status, history and single migrations: reading what the ledger says.
+
+use crate::engine::MigrationEngine;
+use crate::error::{Error, ErrorKind, Result};
+use crate::ledger::{EntryQuery, EntryStatus, EntrySummary, LastApplied, LogLine};
+use crate::lock::Holder;
+use crate::set::MigrationSet;
+use ductape_core::{Checksum, Migration, Tag};
+use serde::Serialize;
+use std::collections::{HashMap, HashSet};
+
+/// Where a migration stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum MigrationState {
+    /// Done.
+    Applied,
+    /// Not yet.
+    Pending,
+    /// Applied with other operations than it has now.
+    Edited,
+    /// Applied, and not in the given set.
+    Missing,
+    /// Pending, and older than the last applied of the given set.
+    OutOfOrder,
+    /// Stopped half-way.
+    Failed,
+}
+
+/// One migration's state.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct MigrationStatus {
+    /// Its tag; nothing if it gets one when it is applied.
+    pub tag: Option<Tag>,
+    /// Its name.
+    pub name: String,
+    /// Where it stands.
+    pub state: MigrationState,
+    /// Why, where there is more to say: the step at which it stopped, and the reason.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+/// A migration that is not applied yet.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PendingMigration {
+    /// Its tag; nothing if it gets one when it is applied.
+    pub tag: Option<Tag>,
+    /// Its name.
+    pub name: String,
+}
+
+/// Where a database stands against a set of migrations.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Status {
+    /// How many migrations the set has.
+    pub total: usize,
+    /// How many of them are applied.
+    pub completed: usize,
+    /// How many of them are not.
+    pub pending: usize,
+    /// Those that are not.
+    pub pending_migrations: Vec<PendingMigration>,
+    /// The migration applied last, of the set or not.
+    pub last_applied: Option<LastApplied>,
+    /// Each one's state: the set's in order, then the missing ones.
+    pub migrations: Vec<MigrationStatus>,
+}
+
+/// An entry of the history.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HistoryEntry {
+    /// The order of application.
+    pub seq: i64,
+    /// The migration's tag.
+    pub tag: Tag,
+    /// Its name.
+    pub name: String,
+    /// The checksum of what was authored.
+    pub checksum: Checksum,
+    /// When it was applied, in RFC 3339.
+    pub applied_at: String,
+    /// How long it took, in milliseconds.
+    pub duration_ms: u64,
+    /// Who applied it.
+    pub applied_by: String,
+    /// `applied`, `running` or `failed`.
+    pub status: EntryStatus,
+    /// The migration, with the way back that was derived for it.
+    pub migration: Migration,
+}
+
+impl MigrationEngine {
+    /// Where the database stands against a set. Changes nothing; works with a read-only account and
+    /// on an empty database.
+    ///
+    /// # Errors
+    /// When the database is not reached, or its ledger is damaged.
+    pub async fn status(&self, set: &MigrationSet) -> Result<Status> {
+        if let Some(head) = self.backend.head().await?
+            && head.complete.iter().any(|digest| digest == set.digest())
+            && head.entries == set.len() as u64
+        {
+            return Ok(complete(set, head.last));
+        }
+        let mut reader = self.backend.read().await?;
+        let entries = reader.summaries().await?;
+        let mut details = HashMap::new();
+        if entries.iter().any(|e| e.status != EntryStatus::Applied) {
+            for entry in reader.entries(&EntryQuery::Unfinished).await? {
+                let why = entry
+                    .progress
+                    .error
+                    .clone()
+                    .unwrap_or_else(|| "it was cut off".to_owned());
+                details.insert(
+                    entry.tag.clone(),
+                    format!(
+                        "{} of {} steps are done: {why}",
+                        entry.steps_done, entry.steps_total
+                    ),
+                );
+            }
+        }
+        Ok(status_of(set, &entries, &details))
+    }
+
+    /// The ledger's entries, oldest first. Changes nothing.
+    ///
+    /// # Errors
+    /// When the database is not reached, or its ledger is damaged.
+    pub async fn history(&self) -> Result<Vec<HistoryEntry>> {
+        let mut reader = self.backend.read().await?;
+        let entries = reader.entries(&EntryQuery::All).await?;
+        entries
+            .into_iter()
+            .map(|entry| {
+                Ok(HistoryEntry {
+                    migration: entry.migration()?,
+                    seq: entry.seq,
+                    tag: entry.tag,
+                    name: entry.name,
+                    checksum: entry.checksum,
+                    applied_at: entry.applied_at,
+                    duration_ms: entry.duration_ms,
+                    applied_by: entry.applied_by,
+                    status: entry.status,
+                })
+            })
+            .collect()
+    }
+
+    /// Every up, down, repair and failure that ever happened, oldest first. Changes nothing.
+    ///
+    /// # Errors
+    /// When the database is not reached.
+    pub async fn log(&self) -> Result<Vec<LogLine>> {
+        Ok(self.backend.read().await?.log().await?)
+    }
+
+    /// One entry of the history. Changes nothing.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Mismatch`] if there is none of this tag.
+    pub async fn show(&self, tag: &Tag) -> Result<HistoryEntry> {
+        let mut reader = self.backend.read().await?;
+        let entry = reader
+            .entries(&EntryQuery::Tags(vec![tag.clone()]))
+            .await?
+            .into_iter()
+            .next()
+            .ok_or_else(|| {
+                Error::of(ErrorKind::Mismatch, format!("{tag} is not applied"))
+                    .hint("see with `ductape history` what is applied")
+            })?;
+        Ok(HistoryEntry {
+            migration: entry.migration()?,
+            seq: entry.seq,
+            tag: entry.tag,
+            name: entry.name,
+            checksum: entry.checksum,
+            applied_at: entry.applied_at,
+            duration_ms: entry.duration_ms,
+            applied_by: entry.applied_by,
+            status: entry.status,
+        })
+    }
+
+    /// Who holds the lock. Changes nothing.
+    ///
+    /// # Errors
+    /// When the database is not reached.
+    pub async fn lock_holder(&self) -> Result<Option<Holder>> {
+        Ok(self.backend.read().await?.holder().await?)
+    }
+}
+
+/// The status of a set that is known to be complete, and to be all that was ever applied.
+fn complete(set: &MigrationSet, last_applied: Option<LastApplied>) -> Status {
+    Status {
+        total: set.len(),
+        completed: set.len(),
+        pending: 0,
+        pending_migrations: Vec::new(),
+        last_applied,
+        migrations: set
+            .migrations()
+            .iter()
+            .map(|migration| status_line(migration, MigrationState::Applied, None))
+            .collect(),
+    }
+}
+
+fn status_line(
+    migration: &Migration,
+    state: MigrationState,
+    detail: Option<String>,
+) -> MigrationStatus {
+    MigrationStatus {
+        tag: migration.tag().cloned(),
+        name: migration.name().to_owned(),
+        state,
+        detail,
+    }
+}
+
+fn status_of(
+    set: &MigrationSet,
+    entries: &[EntrySummary],
+    details: &HashMap<Tag, String>,
+) -> Status {
+    let by_tag: HashMap<&Tag, &EntrySummary> =
+        entries.iter().map(|entry| (&entry.tag, entry)).collect();
+    let entry_of = |migration: &Migration| match migration.tag() {
+        Some(tag) => by_tag.get(tag).copied(),
+        None => {
+            let named = || entries.iter().rev().filter(|e| e.tag.name() == migration.name());
+            named()
+                .find(|entry| entry.checksum == *migration.checksum())
+                .or_else(|| named().next())
+        }
+    };
+    let found: Vec<Option<&EntrySummary>> = set.migrations().iter().map(entry_of).collect();
+    let newest = found.iter().flatten().map(|entry| &entry.tag).max();
+    let mut status = Status {
+        total: set.len(),
+        completed: 0,
+        pending: 0,
+        pending_migrations: Vec::new(),
+        last_applied: entries
+            .iter()
+            .rev()
+            .find(|entry| entry.status == EntryStatus::Applied)
+            .map(|entry| LastApplied {
+                tag: entry.tag.to_string(),
+                name: entry.tag.name().to_owned(),
+                applied_at: entry.applied_at.clone(),
+            }),
+        migrations: Vec::with_capacity(set.len()),
+    };
+    let mut in_set = HashSet::with_capacity(set.len());
+    for (migration, entry) in set.migrations().iter().zip(&found) {
+        let (state, detail) = match entry {
+            Some(entry) => {
+                in_set.insert(&entry.tag);
+                if entry.status != EntryStatus::Applied {
+                    (MigrationState::Failed, details.get(&entry.tag).cloned())
+                } else if entry.checksum != *migration.checksum() {
+                    (MigrationState::Edited, None)
+                } else {
+                    (MigrationState::Applied, None)
+                }
+            }
+            None if migration.tag().is_some() && migration.tag() < newest => {
+                (MigrationState::OutOfOrder, None)
+            }
+            None => (MigrationState::Pending, None),
+        };
+        match state {
+            MigrationState::Applied | MigrationState::Edited => status.completed += 1,
+            _ => {
+                status.pending += 1;
+                status.pending_migrations.push(PendingMigration {
+                    tag: migration.tag().cloned(),
+                    name: migration.name().to_owned(),
+                });
+            }
+        }
+        let mut line = status_line(migration, state, detail);
+        if let Some(entry) = entry {
+            line.tag = Some(entry.tag.clone());
+        }
+        status.migrations.push(line);
+    }
+    for entry in entries {
+        if !in_set.contains(&entry.tag) {
+            let failed = entry.status != EntryStatus::Applied;
+            status.migrations.push(MigrationStatus {
+                tag: Some(entry.tag.clone()),
+                name: entry.tag.name().to_owned(),
+                state: if failed {
+                    MigrationState::Failed
+                } else {
+                    MigrationState::Missing
+                },
+                detail: details.get(&entry.tag).cloned(),
+            });
+        }
+    }
+    status
+}

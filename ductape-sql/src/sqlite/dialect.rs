@@ -1,0 +1,482 @@
+//! How SQLite writes names, types, values and expressions.
+
+use crate::writer::{Quoting, Sql};
+use ductape_core::data::{Arithmetic, Comparison, Filter, ValueExpression};
+use ductape_core::schema::{DefaultValue, Field, FieldType, TypeName};
+use ductape_core::value::{base64_decode, timestamp_in_utc};
+use ductape_core::{BackendName, Collection, Name};
+use serde_json::Value;
+
+/// SQLite's way of quoting.
+#[derive(Debug, Clone, Copy)]
+pub struct Sqlite;
+
+impl Quoting for Sqlite {}
+
+/// An empty text.
+pub(crate) fn sql() -> Sql {
+    Sql::new::<Sqlite>()
+}
+
+/// The type as a column declares it.
+pub(crate) fn column_type(field: &Field, strict: bool) -> String {
+    if let Some(native) = field.native.get(&BackendName::Sqlite) {
+        return native.clone();
+    }
+    type_name(&field.field_type, strict)
+}
+
+fn type_name(field_type: &FieldType, strict: bool) -> String {
+    if strict {
+        return match field_type.name() {
+            TypeName::Integer | TypeName::Bigint | TypeName::Smallint | TypeName::Boolean => {
+                "INTEGER"
+            }
+            TypeName::Float | TypeName::Double | TypeName::Decimal => "REAL",
+            TypeName::Binary | TypeName::Blob => "BLOB",
+            _ => "TEXT",
+        }
+        .to_owned();
+    }
+    match field_type {
+        FieldType::Integer | FieldType::Bigint => "INTEGER".to_owned(),
+        FieldType::Smallint => "SMALLINT".to_owned(),
+        FieldType::Float => "FLOAT".to_owned(),
+        FieldType::Double => "DOUBLE".to_owned(),
+        FieldType::Decimal {
+            precision: Some(precision),
+            scale,
+        } => format!("DECIMAL({precision},{})", scale.unwrap_or(0)),
+        FieldType::Decimal { .. } => "DECIMAL".to_owned(),
+        FieldType::String { length: Some(n) } => format!("VARCHAR({n})"),
+        FieldType::String { length: None } => "VARCHAR".to_owned(),
+        FieldType::Text | FieldType::Enum { .. } => "TEXT".to_owned(),
+        FieldType::Boolean => "BOOLEAN".to_owned(),
+        FieldType::Date => "DATE".to_owned(),
+        FieldType::Time => "TIME".to_owned(),
+        FieldType::Datetime => "DATETIME".to_owned(),
+        FieldType::Timestamp => "TIMESTAMP".to_owned(),
+        FieldType::Json | FieldType::Array { .. } => "JSON_TEXT".to_owned(),
+        FieldType::Uuid => "UUID".to_owned(),
+        FieldType::Binary { .. } | FieldType::Blob => "BLOB".to_owned(),
+    }
+}
+
+/// The type that a declared one stands for, and its own words where it is none of ours.
+pub(crate) fn read_type(declared: &str, strict: bool) -> (FieldType, Option<String>) {
+    let upper = declared.trim().to_ascii_uppercase();
+    let (base, arguments) = match upper.split_once('(') {
+        Some((base, rest)) => {
+            let inside = rest.trim_end().trim_end_matches(')');
+            let numbers: Option<Vec<u32>> =
+                inside.split(',').map(|n| n.trim().parse().ok()).collect();
+            (base.trim(), numbers)
+        }
+        None => (upper.as_str(), Some(Vec::new())),
+    };
+    let arguments = arguments.as_deref();
+    let known = match (base, arguments) {
+        ("INTEGER", Some([])) => Some(FieldType::Integer),
+        ("REAL", Some([])) if strict => Some(FieldType::Double),
+        ("TEXT", Some([])) => Some(FieldType::Text),
+        ("BLOB", Some([])) => Some(FieldType::Blob),
+        ("SMALLINT", Some([])) => Some(FieldType::Smallint),
+        ("FLOAT", Some([])) => Some(FieldType::Float),
+        ("DOUBLE", Some([])) => Some(FieldType::Double),
+        ("DECIMAL", Some([])) => Some(FieldType::Decimal {
+            precision: None,
+            scale: None,
+        }),
+        ("DECIMAL", Some([precision, scale])) => Some(FieldType::Decimal {
+            precision: Some(*precision),
+            scale: Some(*scale).filter(|scale| *scale != 0),
+        }),
+        ("VARCHAR", Some([])) => Some(FieldType::String { length: None }),
+        ("VARCHAR", Some([length])) => Some(FieldType::String {
+            length: Some(*length),
+        }),
+        ("BOOLEAN", Some([])) => Some(FieldType::Boolean),
+        ("DATE", Some([])) => Some(FieldType::Date),
+        ("TIME", Some([])) => Some(FieldType::Time),
+        ("DATETIME", Some([])) => Some(FieldType::Datetime),
+        ("TIMESTAMP", Some([])) => Some(FieldType::Timestamp),
+        ("JSON_TEXT", Some([])) => Some(FieldType::Json),
+        ("UUID", Some([])) => Some(FieldType::Uuid),
+        _ => None,
+    };
+    match known {
+        // Only our own spelling is ours: anything else is kept in its own words.
+        Some(known) if declared == type_name(&known, strict) => (known, None),
+        _ => (affinity(&upper), Some(declared.to_owned())),
+    }
+}
+
+/// The type nearest to SQLite's own rules of affinity (datatype3.html, 3.1).
+fn affinity(upper: &str) -> FieldType {
+    if upper.contains("INT") {
+        FieldType::Integer
+    } else if ["CHAR", "CLOB", "TEXT"].iter().any(|w| upper.contains(w)) {
+        FieldType::Text
+    } else if upper.contains("BLOB") || upper.is_empty() {
+        FieldType::Blob
+    } else if ["REAL", "FLOA", "DOUB"].iter().any(|w| upper.contains(w)) {
+        FieldType::Double
+    } else {
+        FieldType::Decimal {
+            precision: None,
+            scale: None,
+        }
+    }
+}
+
+/// The field as SQLite can hold it and give it back.
+pub(crate) fn normal_field(field: &Field, strict: bool) -> Field {
+    let mut normal = field.clone();
+    normal.comment = None;
+    normal.native.retain(|backend, _| *backend == BackendName::Sqlite);
+    let (declared, words) = read_type(&column_type(field, strict), strict);
+    normal.native.clear();
+    if let Some(words) = words {
+        normal.native.insert(BackendName::Sqlite, words);
+        normal.field_type = declared;
+    } else if !matches!(field.field_type, FieldType::Enum { .. }) || !field.native.is_empty() {
+        normal.field_type = declared;
+    }
+    normal.default = field
+        .default
+        .as_ref()
+        .and_then(|default| default_text(default, &field.field_type))
+        .and_then(|text| read_default(&text, &normal.field_type));
+    if let Some(generated) = &mut normal.generated
+        && let Some(folded) = generated.expression.folded(BackendName::Sqlite)
+    {
+        generated.expression = folded;
+    }
+    normal.collation = field
+        .collation
+        .as_ref()
+        .map(|collation| collation.to_ascii_uppercase())
+        .filter(|collation| collation != "BINARY");
+    normal
+}
+
+/// A random UUID of version 4, as a text.
+pub(crate) const UUID_EXPRESSION: &str = "(lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' || substr(hex(randomblob(2)), 2) || '-' || substr('89ab', 1 + (abs(random()) % 4), 1) || substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6))))";
+
+/// This moment, as the type keeps it.
+pub(crate) fn now_text(field_type: &FieldType) -> &'static str {
+    match field_type {
+        FieldType::Date => "CURRENT_DATE",
+        FieldType::Time => "CURRENT_TIME",
+        _ => "CURRENT_TIMESTAMP",
+    }
+}
+
+/// A default as it stands after `DEFAULT`; nothing for null, or where the expression has no text for
+/// SQLite.
+pub(crate) fn default_text(default: &DefaultValue, field_type: &FieldType) -> Option<String> {
+    match default {
+        DefaultValue::Value(value) if value.is_null() => None,
+        DefaultValue::Value(value) => Some(literal(field_type, value)),
+        DefaultValue::Now => Some(now_text(field_type).to_owned()),
+        DefaultValue::Uuid => Some(UUID_EXPRESSION.to_owned()),
+        DefaultValue::Expression(expression) => {
+            let text = expression.text(BackendName::Sqlite)?;
+            Some(format!("({text})"))
+        }
+    }
+}
+
+/// A default as `sqlite_schema` has it, as a value where it is one.
+pub(crate) fn read_default(text: &str, field_type: &FieldType) -> Option<DefaultValue> {
+    use ductape_core::expression::{Token, same, tokens};
+    let text = text.trim();
+    if same(text, UUID_EXPRESSION) {
+        return Some(DefaultValue::Uuid);
+    }
+    let words: Vec<Token<'_>> = tokens(text).collect();
+    let value = match words.as_slice() {
+        [word] if word.is_word("null") => return None,
+        [word] if word.is_word(now_text(field_type)) => return Some(DefaultValue::Now),
+        [word] if word.is_word("true") => Some(Value::Bool(true)),
+        [word] if word.is_word("false") => Some(Value::Bool(false)),
+        [Token::Number(number)] => read_number(number, field_type),
+        [Token::Symbol("-"), Token::Number(number)] => {
+            read_number(&format!("-{number}"), field_type)
+        }
+        [Token::Symbol("+"), Token::Number(number)] => read_number(number, field_type),
+        [Token::Text(quoted)] => read_text(quoted, field_type),
+        [Token::Word(x), Token::Text(hex)] if x.eq_ignore_ascii_case("x") => read_hex(hex),
+        _ => None,
+    };
+    if let Some(canonical) = value.and_then(|value| field_type.value(&value).ok()) {
+        return Some(DefaultValue::Value(canonical));
+    }
+    Some(DefaultValue::Expression(unwrapped(text).into()))
+}
+
+/// The text without one pair of brackets that is around all of it.
+pub(crate) fn unwrapped(text: &str) -> &str {
+    use ductape_core::expression::tokens;
+    let Some(inner) = text.strip_prefix('(').and_then(|t| t.strip_suffix(')')) else {
+        return text;
+    };
+    let mut depth = 0_i32;
+    for token in tokens(inner) {
+        if token.is_symbol("(") {
+            depth += 1;
+        } else if token.is_symbol(")") {
+            depth -= 1;
+        }
+        if depth < 0 {
+            return text;
+        }
+    }
+    inner.trim()
+}
+
+fn read_number(number: &str, field_type: &FieldType) -> Option<Value> {
+    if *field_type == FieldType::Boolean {
+        return match number {
+            "0" => Some(Value::Bool(false)),
+            "1" => Some(Value::Bool(true)),
+            _ => None,
+        };
+    }
+    match field_type {
+        FieldType::Decimal { .. } | FieldType::Bigint | FieldType::Integer | FieldType::Smallint => {
+            Some(Value::String(number.to_owned()))
+        }
+        FieldType::Float | FieldType::Double => serde_json::from_str(number).ok(),
+        _ => None,
+    }
+}
+
+fn read_text(quoted: &str, field_type: &FieldType) -> Option<Value> {
+    let text = quoted
+        .strip_prefix('\'')
+        .and_then(|t| t.strip_suffix('\''))?
+        .replace("''", "'");
+    match field_type {
+        FieldType::Json | FieldType::Array { .. } => serde_json::from_str(&text).ok(),
+        FieldType::Datetime => Some(Value::String(text.replacen(' ', "T", 1))),
+        FieldType::Timestamp => Some(Value::String(format!("{}Z", text.replacen(' ', "T", 1)))),
+        FieldType::Decimal { .. }
+        | FieldType::Bigint
+        | FieldType::Integer
+        | FieldType::Smallint
+        | FieldType::Float
+        | FieldType::Double
+        | FieldType::Boolean
+        | FieldType::Binary { .. }
+        | FieldType::Blob => None,
+        _ => Some(Value::String(text)),
+    }
+}
+
+fn read_hex(quoted: &str) -> Option<Value> {
+    let hex = quoted.strip_prefix('\'')?.strip_suffix('\'')?;
+    let bytes: Option<Vec<u8>> = (0..hex.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(hex.get(at..at + 2)?, 16).ok())
+        .collect();
+    Some(Value::String(ductape_core::value::base64_encode(&bytes?)))
+}
+
+/// A value as a literal of its type.
+pub(crate) fn literal(field_type: &FieldType, value: &Value) -> String {
+    let text = |text: &str| sql().text(text).finish();
+    match (field_type, value) {
+        (_, Value::Null) => "NULL".to_owned(),
+        (FieldType::Json | FieldType::Array { .. }, value) => text(&value.to_string()),
+        (_, Value::Bool(true)) => "TRUE".to_owned(),
+        (_, Value::Bool(false)) => "FALSE".to_owned(),
+        (_, Value::Number(number)) => number.to_string(),
+        (FieldType::Bigint | FieldType::Decimal { .. }, Value::String(number)) if is_numeric(number) => {
+            number.clone()
+        }
+        (FieldType::Datetime, Value::String(moment)) => text(&moment.replacen('T', " ", 1)),
+        (FieldType::Timestamp, Value::String(moment)) => {
+            text(&timestamp_in_utc(moment).unwrap_or_else(|| moment.clone()))
+        }
+        (FieldType::Binary { .. } | FieldType::Blob, Value::String(base64)) => {
+            let mut hex = String::from("X'");
+            for byte in base64_decode(base64).unwrap_or_default() {
+                hex.push_str(&format!("{byte:02X}"));
+            }
+            hex.push('\'');
+            hex
+        }
+        (_, Value::String(string)) => text(string),
+        (_, other) => text(&other.to_string()),
+    }
+}
+
+fn is_numeric(text: &str) -> bool {
+    !text.is_empty()
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-' | b'+' | b'e' | b'E'))
+}
+
+/// The type of a field of a collection, if there is one.
+fn type_of<'c>(collection: &'c Collection, name: &Name) -> Option<&'c FieldType> {
+    collection.field(name).map(|field| &field.field_type)
+}
+
+/// A value that `update` sets, for a field of a type.
+pub(crate) fn value_expression(
+    collection: &Collection,
+    target: &FieldType,
+    value: &ValueExpression,
+) -> String {
+    let of = |value: &ValueExpression| value_expression(collection, target, value);
+    match value {
+        ValueExpression::Value(value) => match target.value(value) {
+            Ok(canonical) => literal(target, &canonical),
+            Err(_) => literal(&natural_type(value), value),
+        },
+        ValueExpression::Field(name) => sql().name(name).finish(),
+        ValueExpression::Concat(values) => {
+            let parts: Vec<String> = values
+                .iter()
+                .map(|value| match value {
+                    ValueExpression::Value(Value::String(text)) => sql().text(text).finish(),
+                    value => format!(
+                        "coalesce(CAST({} AS TEXT), '')",
+                        value_expression(collection, &FieldType::Text, value)
+                    ),
+                })
+                .collect();
+            match parts.as_slice() {
+                [] => "''".to_owned(),
+                parts => format!("({})", parts.join(" || ")),
+            }
+        }
+        ValueExpression::Coalesce(values) => match values.as_slice() {
+            [] => "NULL".to_owned(),
+            [one] => of(one),
+            values => {
+                let parts: Vec<String> = values.iter().map(of).collect();
+                format!("coalesce({})", parts.join(", "))
+            }
+        },
+        ValueExpression::Lower(value) => format!("lower({})", of(value)),
+        ValueExpression::Upper(value) => format!("upper({})", of(value)),
+        ValueExpression::Trim(value) => format!("trim({})", of(value)),
+        ValueExpression::Arithmetic(operation, both) => {
+            let number = |value: &ValueExpression| {
+                let target = match value {
+                    ValueExpression::Value(value) => natural_type(value),
+                    ValueExpression::Field(name) => {
+                        type_of(collection, name).cloned().unwrap_or(FieldType::Double)
+                    }
+                    _ => FieldType::Double,
+                };
+                value_expression(collection, &target, value)
+            };
+            let [a, b] = both.as_ref();
+            let (a, b) = (number(a), number(b));
+            let whole = matches!(
+                target,
+                FieldType::Integer | FieldType::Bigint | FieldType::Smallint
+            );
+            match operation {
+                Arithmetic::Add => format!("({a} + {b})"),
+                Arithmetic::Subtract => format!("({a} - {b})"),
+                Arithmetic::Multiply => format!("({a} * {b})"),
+                // SQLite divides whole numbers towards zero; exact means as real numbers.
+                Arithmetic::Divide if whole => format!("CAST((CAST({a} AS REAL) / {b}) AS INTEGER)"),
+                Arithmetic::Divide => format!("(CAST({a} AS REAL) / {b})"),
+            }
+        }
+        ValueExpression::Cast(value, to) => {
+            let inner = value_expression(collection, to, value);
+            format!("CAST({inner} AS {})", cast_name(to))
+        }
+        ValueExpression::Now => now_text(target).to_owned(),
+        ValueExpression::Uuid => UUID_EXPRESSION.to_owned(),
+    }
+}
+
+fn cast_name(field_type: &FieldType) -> &'static str {
+    match field_type {
+        FieldType::Integer | FieldType::Bigint | FieldType::Smallint | FieldType::Boolean => {
+            "INTEGER"
+        }
+        FieldType::Float | FieldType::Double => "REAL",
+        FieldType::Decimal { .. } => "NUMERIC",
+        FieldType::Binary { .. } | FieldType::Blob => "BLOB",
+        _ => "TEXT",
+    }
+}
+
+/// The type that a value has by itself.
+fn natural_type(value: &Value) -> FieldType {
+    match value {
+        Value::Bool(_) => FieldType::Boolean,
+        Value::Number(_) => FieldType::Double,
+        Value::Array(_) | Value::Object(_) => FieldType::Json,
+        _ => FieldType::Text,
+    }
+}
+
+/// A filter as a condition.
+pub(crate) fn condition(collection: &Collection, filter: &Filter) -> String {
+    let value_of = |name: &Name, value: &Value| {
+        let field_type = type_of(collection, name);
+        match field_type.map(|t| (t, t.value(value))) {
+            Some((field_type, Ok(canonical))) => literal(field_type, &canonical),
+            _ => literal(&natural_type(value), value),
+        }
+    };
+    let joined = |filters: &[Filter], word: &str, none: &str| match filters {
+        [] => none.to_owned(),
+        filters => {
+            let parts: Vec<String> = filters
+                .iter()
+                .map(|filter| format!("({})", condition(collection, filter)))
+                .collect();
+            parts.join(word)
+        }
+    };
+    match filter {
+        Filter::And(filters) => joined(filters, " AND ", "TRUE"),
+        Filter::Or(filters) => joined(filters, " OR ", "FALSE"),
+        // What is not known is not so, and its opposite is.
+        Filter::Not(filter) => format!("NOT coalesce(({}), FALSE)", condition(collection, filter)),
+        Filter::Compare(name, comparison, value) => {
+            let operator = match comparison {
+                Comparison::Equal => "=",
+                Comparison::NotEqual => "<>",
+                Comparison::Greater => ">",
+                Comparison::GreaterOrEqual => ">=",
+                Comparison::Less => "<",
+                Comparison::LessOrEqual => "<=",
+            };
+            sql()
+                .name(name)
+                .sql(&format!(" {operator} {}", value_of(name, value)))
+                .finish()
+        }
+        Filter::In(name, values) => {
+            let nulls = values.iter().any(Value::is_null);
+            let list: Vec<String> = values
+                .iter()
+                .filter(|value| !value.is_null())
+                .map(|value| value_of(name, value))
+                .collect();
+            let mut text = sql()
+                .name(name)
+                .words(" IN (")
+                .sql(&list.join(", "))
+                .words(")");
+            if nulls {
+                text = text.words(" OR ").name(name).words(" IS NULL");
+            }
+            text.finish()
+        }
+        Filter::Exists(name, true) => sql().name(name).words(" IS NOT NULL").finish(),
+        Filter::Exists(name, false) => sql().name(name).words(" IS NULL").finish(),
+    }
+}
