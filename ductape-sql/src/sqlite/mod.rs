@@ -8,13 +8,13 @@ mod rebuild;
 mod table;
 
 #[cfg(feature = "sqlite")]
-//TODO mod create_table;
+mod create_table;
 #[cfg(feature = "sqlite")]
-//TODO mod introspect;
+mod introspect;
 #[cfg(feature = "sqlite")]
-//TODO mod session;
+mod session;
 
 pub use capabilities::CAPABILITIES;
 pub use dialect::Sqlite;
 #[cfg(feature = "sqlite")]
-//TODO pub use session::SqliteBackend;
+pub use session::SqliteBackend;

@@ -1,0 +1,1056 @@
+//! The connection to a SQLite file: looking, and working under the lock.
+
+use super::dialect::{Sqlite, sql};
+use super::introspect::{SchemaRow, schema_of};
+use crate::ledger::{LedgerNames, put_sql};
+use async_trait::async_trait;
+use ductape_core::compiler::{Action, DataJob, Guard, Setting, Target};
+use ductape_core::{Checksum, Compiler, Schema, Statement, Step, Tag};
+use ductape_engine::backend::{
+    Advance, Backend, GuardAnswer, Outcome, Reader, Scope, Session, SessionError, Standing, Unit,
+    UnitFailure,
+};
+use ductape_engine::lease::{Decision, LeaseRow, LeaseWatch};
+use ductape_engine::ledger::{
+    Entry, EntryQuery, EntryStatus, EntrySummary, HEAD_KEY, Head, LEDGER_FORMAT, LOCK_KEY,
+    LogLine, Progress, Put,
+};
+use ductape_engine::{Actor, DbError, Error, ErrorKind, Holder, Patience};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row, SqliteConnection};
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::{Mutex, OwnedMutexGuard};
+
+/// How many rows one batch of data work changes.
+const BATCH: u32 = 5000;
+
+/// A SQLite database.
+#[derive(Clone)]
+pub struct SqliteBackend {
+    options: SqliteConnectOptions,
+    names: LedgerNames,
+    /// The one connection of a database in memory, which ends with it.
+    memory: Option<Arc<Mutex<Option<SqliteConnection>>>>,
+}
+
+impl std::fmt::Debug for SqliteBackend {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SqliteBackend")
+            .field("file", &self.options.get_filename())
+            .finish_non_exhaustive()
+    }
+}
+
+impl SqliteBackend {
+    /// The database of a URL: `sqlite://app.db` or `sqlite::memory:`. Nothing is opened or made yet.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`] if it is no such URL.
+    pub fn new(url: &str) -> Result<Self, Error> {
+        let options = SqliteConnectOptions::from_str(url)
+            .map_err(|error| {
+                Error::of(ErrorKind::Usage, format!("this is no SQLite URL: {error}"))
+                    .hint("write sqlite://FILE or sqlite::memory:")
+            })?
+            .foreign_keys(true)
+            .busy_timeout(Duration::from_secs(5))
+            .disable_statement_logging();
+        let memory = url.contains(":memory:") || url.contains("mode=memory");
+        Ok(Self {
+            options,
+            names: LedgerNames::default(),
+            memory: memory.then(|| Arc::new(Mutex::new(None))),
+        })
+    }
+
+    /// A connection; nothing if it is for looking and the file is not there.
+    async fn connect(&self, write: bool) -> Result<Option<Held>, DbError> {
+        if let Some(memory) = &self.memory {
+            let mut slot = memory.clone().lock_owned().await;
+            match slot.as_mut() {
+                // A session that was dropped in its middle left its transaction open.
+                Some(connection) => {
+                    let _ = sqlx::raw_sql("ROLLBACK").execute(&mut *connection).await;
+                }
+                None => *slot = Some(self.open(self.options.clone()).await?),
+            }
+            return Ok(Some(Held::Memory(slot)));
+        }
+        if !write && !self.options.get_filename().exists() {
+            return Ok(None);
+        }
+        let options = if write {
+            self.options.clone().create_if_missing(true)
+        } else {
+            self.options.clone().read_only(true).create_if_missing(false)
+        };
+        Ok(Some(Held::Own(Box::new(self.open(options).await?))))
+    }
+
+    async fn open(&self, options: SqliteConnectOptions) -> Result<SqliteConnection, DbError> {
+        options.connect().await.map_err(|error| {
+            DbError::connection(format!(
+                "the file {} cannot be opened: {}",
+                self.options.get_filename().display(),
+                reason(&error)
+            ))
+        })
+    }
+
+    async fn reader(&self) -> Result<SqliteSession, DbError> {
+        let connection = self.connect(false).await?;
+        let mut reader = SqliteSession {
+            connection,
+            names: self.names.clone(),
+            has_ledger: false,
+            lease: LeaseRow::default(),
+            open: None,
+            released: true,
+        };
+        reader.has_ledger = reader.find_ledger().await?;
+        Ok(reader)
+    }
+}
+
+fn reason(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Database(error) => error.message().to_owned(),
+        other => other.to_string(),
+    }
+}
+
+fn db_error(error: &sqlx::Error) -> DbError {
+    let code = error
+        .as_database_error()
+        .and_then(|error| error.code().map(|code| code.into_owned()));
+    DbError::new(reason(error)).code(code)
+}
+
+/// Whether another connection was at it: SQLITE_BUSY (5) and SQLITE_LOCKED (6), extended codes included.
+fn is_busy(error: &sqlx::Error) -> bool {
+    error
+        .as_database_error()
+        .and_then(|error| error.code())
+        .and_then(|code| code.parse::<i32>().ok())
+        .is_some_and(|code| matches!(code & 0xff, 5 | 6))
+}
+
+/// A connection of its own, or the one of a database in memory.
+enum Held {
+    Own(Box<SqliteConnection>),
+    Memory(OwnedMutexGuard<Option<SqliteConnection>>),
+}
+
+impl Held {
+    fn get(&mut self) -> Result<&mut SqliteConnection, DbError> {
+        match self {
+            Held::Own(connection) => Ok(connection),
+            Held::Memory(slot) => slot
+                .as_mut()
+                .ok_or_else(|| DbError::connection("the database in memory is gone")),
+        }
+    }
+}
+
+#[async_trait]
+impl Backend for SqliteBackend {
+    fn compiler(&self) -> &dyn Compiler {
+        &Sqlite
+    }
+
+    async fn head(&self) -> Result<Option<Head>, Error> {
+        let Some(mut held) = self.connect(false).await? else {
+            return Ok(None);
+        };
+        let query = sql()
+            .words("SELECT value FROM ")
+            .name(&self.names.state)
+            .words(" WHERE key = ")
+            .text(HEAD_KEY)
+            .finish();
+        let connection = held.get()?;
+        let row = sqlx::query(AssertSqlSafe(query)).fetch_optional(&mut *connection).await;
+        let value = match row {
+            Ok(row) => row.and_then(|row| row.try_get::<String, _>(0).ok()),
+            Err(error) if reason(&error).contains("no such table") => None,
+            Err(error) => return Err(db_error(&error).into()),
+        };
+        if let Held::Own(connection) = held {
+            let _ = connection.close().await;
+        }
+        value.map(|value| read_head(&value)).transpose()
+    }
+
+    async fn read(&self) -> Result<Box<dyn Reader>, Error> {
+        Ok(Box::new(self.reader().await?))
+    }
+
+    async fn lock(&self, actor: &Actor, patience: &Patience) -> Result<Box<dyn Session>, Error> {
+        let started = Instant::now();
+        let mut watch = LeaseWatch::new();
+        let mut holder = None;
+        let mut pause = Duration::from_millis(5);
+        loop {
+            let mut session = SqliteSession {
+                connection: self.connect(true).await?,
+                names: self.names.clone(),
+                has_ledger: false,
+                lease: LeaseRow::default(),
+                open: None,
+                released: true,
+            };
+            let wait = match session.try_lock(actor, patience, &mut watch).await {
+                Ok(Decision::Take) => return Ok(Box::new(session)),
+                Ok(Decision::Wait(wait)) => {
+                    holder = session.lease.holder();
+                    wait.min(pause)
+                }
+                Err(Contention::Busy) => pause,
+                Err(Contention::Failed(error)) => return Err(*error),
+            };
+            // A database in memory has one connection: let it go while waiting.
+            drop(session);
+            if started.elapsed() >= patience.wait {
+                return Err(Error::locked(holder.as_ref(), patience.wait));
+            }
+            tokio::time::sleep(wait).await;
+            pause = (pause * 2).min(Duration::from_millis(100));
+        }
+    }
+
+    async fn force_release(&self) -> Result<Option<Holder>, Error> {
+        let mut session = SqliteSession {
+            connection: self.connect(true).await?,
+            names: self.names.clone(),
+            has_ledger: false,
+            lease: LeaseRow::default(),
+            open: None,
+            released: true,
+        };
+        session.execute("BEGIN IMMEDIATE").await?;
+        session.make_ledger().await?;
+        let row = session.read_lock().await?;
+        let mut released = row.released();
+        released.fence += 1;
+        session.write_lock(&released).await?;
+        session.execute("COMMIT").await?;
+        Ok(row.holder())
+    }
+}
+
+fn read_head(value: &str) -> Result<Head, Error> {
+    let head: Head = serde_json::from_str(value).map_err(|error| {
+        Error::of(
+            ErrorKind::Mismatch,
+            format!("the head of the ledger cannot be read: {error}"),
+        )
+        .hint("the row was changed by hand or is damaged; restore it from a backup")
+    })?;
+    if head.format > LEDGER_FORMAT {
+        return Err(Error::of(
+            ErrorKind::Mismatch,
+            format!(
+                "the ledger has format {}, and this version knows {LEDGER_FORMAT}",
+                head.format
+            ),
+        )
+        .hint("use the newer version of ductape that wrote it"));
+    }
+    Ok(head)
+}
+
+/// Why the lock was not even looked at.
+enum Contention {
+    Busy,
+    Failed(Box<Error>),
+}
+
+impl From<sqlx::Error> for Contention {
+    fn from(error: sqlx::Error) -> Self {
+        if is_busy(&error) {
+            Contention::Busy
+        } else {
+            Contention::Failed(Box::new(db_error(&error).into()))
+        }
+    }
+}
+
+impl From<DbError> for Contention {
+    fn from(error: DbError) -> Self {
+        let busy = error
+            .code
+            .as_ref()
+            .and_then(|code| code.parse::<i32>().ok())
+            .is_some_and(|code| matches!(code & 0xff, 5 | 6));
+        if busy {
+            Contention::Busy
+        } else {
+            Contention::Failed(Box::new(error.into()))
+        }
+    }
+}
+
+/// A transaction that is open, and what stands around it.
+struct Open {
+    setting: Setting,
+}
+
+/// A connection for looking or, with the lock, for working.
+struct SqliteSession {
+    connection: Option<Held>,
+    names: LedgerNames,
+    has_ledger: bool,
+    lease: LeaseRow,
+    open: Option<Open>,
+    released: bool,
+}
+
+impl SqliteSession {
+    fn connection(&mut self) -> Result<&mut SqliteConnection, DbError> {
+        match &mut self.connection {
+            Some(held) => held.get(),
+            None => Err(DbError::connection("the file does not exist")),
+        }
+    }
+
+    /// Runs a text, which may be several statements.
+    async fn execute(&mut self, text: &str) -> Result<(), DbError> {
+        let connection = self.connection()?;
+        sqlx::raw_sql(AssertSqlSafe(text.to_owned()))
+            .execute(connection)
+            .await
+            .map(|_| ())
+            .map_err(|error| db_error(&error))
+    }
+
+    async fn rows(&mut self, text: String) -> Result<Vec<SqliteRow>, DbError> {
+        if self.connection.is_none() {
+            return Ok(Vec::new());
+        }
+        let connection = self.connection()?;
+        sqlx::query(AssertSqlSafe(text))
+            .fetch_all(connection)
+            .await
+            .map_err(|error| db_error(&error))
+    }
+
+    async fn find_ledger(&mut self) -> Result<bool, DbError> {
+        let query = sql()
+            .words("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ")
+            .text(self.names.state.as_str())
+            .finish();
+        Ok(!self.rows(query).await?.is_empty())
+    }
+
+    async fn make_ledger(&mut self) -> Result<(), DbError> {
+        if self.find_ledger().await? {
+            self.has_ledger = true;
+            return Ok(());
+        }
+        let text = sql()
+            .words("CREATE TABLE ")
+            .name(&self.names.migrations)
+            .words(" (seq INTEGER PRIMARY KEY, tag TEXT NOT NULL UNIQUE, name TEXT NOT NULL, description TEXT, checksum TEXT NOT NULL, status TEXT NOT NULL, migration TEXT NOT NULL, down TEXT NOT NULL, plan TEXT, progress TEXT NOT NULL, steps_done INTEGER NOT NULL, steps_total INTEGER NOT NULL, applied_at TEXT NOT NULL, duration_ms INTEGER NOT NULL, applied_by TEXT NOT NULL, tool_version TEXT NOT NULL);\nCREATE TABLE ")
+            .name(&self.names.log)
+            .words(" (id INTEGER PRIMARY KEY, at TEXT NOT NULL, action TEXT NOT NULL, tag TEXT NOT NULL, actor TEXT NOT NULL, host TEXT NOT NULL, duration_ms INTEGER NOT NULL, detail TEXT);\nCREATE TABLE ")
+            .name(&self.names.state)
+            .words(" (key TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL) WITHOUT ROWID")
+            .finish();
+        self.execute(&text).await?;
+        let head = Head {
+            format: LEDGER_FORMAT,
+            ..Head::default()
+        };
+        let put = Put::State {
+            key: HEAD_KEY.to_owned(),
+            value: serde_json::to_string(&head).ok(),
+        };
+        let text = put_sql::<Sqlite>(&self.names, &put);
+        self.execute(&text).await?;
+        self.has_ledger = true;
+        Ok(())
+    }
+
+    async fn state_value(&mut self, key: &str) -> Result<Option<String>, DbError> {
+        let rows = self.state_of(&[key.to_owned()]).await?;
+        Ok(rows.into_iter().next().map(|(_, value)| value))
+    }
+
+    async fn read_lock(&mut self) -> Result<LeaseRow, DbError> {
+        match self.state_value(LOCK_KEY).await? {
+            None => Ok(LeaseRow::default()),
+            Some(value) => serde_json::from_str(&value)
+                .map_err(|error| DbError::new(format!("the lock's row cannot be read: {error}"))),
+        }
+    }
+
+    async fn write_lock(&mut self, row: &LeaseRow) -> Result<(), DbError> {
+        let put = Put::State {
+            key: LOCK_KEY.to_owned(),
+            value: serde_json::to_string(row).ok(),
+        };
+        let text = put_sql::<Sqlite>(&self.names, &put);
+        self.execute(&text).await
+    }
+
+    async fn try_lock(
+        &mut self,
+        actor: &Actor,
+        patience: &Patience,
+        watch: &mut LeaseWatch,
+    ) -> Result<Decision, Contention> {
+        self.execute("BEGIN IMMEDIATE").await?;
+        let decision = self.lock_in_transaction(actor, patience, watch).await;
+        match &decision {
+            Ok(Decision::Take) => {
+                self.execute("COMMIT").await?;
+                self.released = false;
+            }
+            _ => self.execute("ROLLBACK").await?,
+        }
+        decision
+    }
+
+    async fn lock_in_transaction(
+        &mut self,
+        actor: &Actor,
+        patience: &Patience,
+        watch: &mut LeaseWatch,
+    ) -> Result<Decision, Contention> {
+        self.make_ledger().await?;
+        if let Some(head) = self.state_value(HEAD_KEY).await? {
+            read_head(&head).map_err(|error| Contention::Failed(Box::new(error)))?;
+        }
+        let row = self.read_lock().await?;
+        let decision = watch.decide(&row, Instant::now());
+        self.lease = row;
+        if decision == Decision::Take {
+            let now = jiff_now();
+            self.lease = self.lease.taken_by(actor, patience.lease, now);
+            let mine = self.lease.clone();
+            self.write_lock(&mine).await?;
+        }
+        Ok(decision)
+    }
+
+    /// Opens a transaction in a setting, unless one is open already, and shows that the lock is still
+    /// held: the row is as it was left, and gives a sign of life.
+    async fn begin(&mut self, setting: Option<&Setting>) -> Result<(), SessionError> {
+        if let Some(open) = &self.open {
+            match setting {
+                Some(setting) if *setting != open.setting => self.commit().await?,
+                _ => return Ok(()),
+            }
+        }
+        let setting = setting.cloned().unwrap_or_default();
+        for statement in &setting.prologue {
+            self.execute(statement).await?;
+        }
+        let begun = self.execute("BEGIN IMMEDIATE").await;
+        self.open = Some(Open { setting });
+        if let Err(error) = begun {
+            self.abandon().await;
+            return Err(error.into());
+        }
+        let renewed = self.lease.renewed();
+        match self.replace_lock(&renewed).await {
+            Ok(true) => {
+                self.lease = renewed;
+                Ok(())
+            }
+            Ok(false) => {
+                self.abandon().await;
+                self.released = true;
+                Err(SessionError::LockLost)
+            }
+            Err(error) => {
+                self.abandon().await;
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Puts the lock's next row in the place of the one that this session left; false if it is not there.
+    async fn replace_lock(&mut self, next: &LeaseRow) -> Result<bool, DbError> {
+        let (Ok(mine), Ok(next)) = (
+            serde_json::to_string(&self.lease),
+            serde_json::to_string(next),
+        ) else {
+            return Err(DbError::new("the lock's row cannot be written"));
+        };
+        let text = sql()
+            .words("UPDATE ")
+            .name(&self.names.state)
+            .words(" SET value = ")
+            .text(&next)
+            .words(" WHERE key = ")
+            .text(LOCK_KEY)
+            .words(" AND value = ")
+            .text(&mine)
+            .finish();
+        let connection = self.connection()?;
+        let done = sqlx::raw_sql(AssertSqlSafe(text))
+            .execute(connection)
+            .await
+            .map_err(|error| db_error(&error))?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// Commits the open transaction, if there is one.
+    async fn commit(&mut self) -> Result<(), SessionError> {
+        if self.open.is_none() {
+            return Ok(());
+        }
+        if let Err(error) = self.execute("COMMIT").await {
+            self.abandon().await;
+            return Err(error.into());
+        }
+        self.close_setting().await
+    }
+
+    async fn close_setting(&mut self) -> Result<(), SessionError> {
+        if let Some(open) = self.open.take() {
+            for statement in &open.setting.epilogue {
+                self.execute(statement).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Rolls the open transaction back; an error on the way leaves nothing to be mended.
+    async fn abandon(&mut self) {
+        let _ = self.execute("ROLLBACK").await;
+        let _ = self.execute("PRAGMA legacy_alter_table = OFF").await;
+        if let Some(open) = self.open.take() {
+            for statement in &open.setting.epilogue {
+                let _ = self.execute(statement).await;
+            }
+        }
+    }
+
+    /// One unit, in a savepoint.
+    async fn unit(&mut self, unit: &Unit) -> Result<(), UnitFailure> {
+        self.begin(unit.setting()).await.map_err(unit_failure)?;
+        let guarded = unit.steps.iter().any(|step| !step.guards.is_empty());
+        let raw = unit.steps.iter().any(is_raw);
+        if !guarded && !raw {
+            // Everything in one request; a failure is found by going through it one by one.
+            let mut text = String::from("SAVEPOINT ductape_unit;\n");
+            for step in &unit.steps {
+                text.push_str(&step.shown().to_string());
+                text.push_str(";\n");
+            }
+            for put in &unit.puts {
+                text.push_str(&put_sql::<Sqlite>(&self.names, put));
+                text.push_str(";\n");
+            }
+            text.push_str("RELEASE ductape_unit");
+            if self.execute(&text).await.is_ok() {
+                return Ok(());
+            }
+            if self.execute("ROLLBACK TO ductape_unit").await.is_err() {
+                // The error ended the transaction itself.
+                self.abandon().await;
+                self.begin(unit.setting()).await.map_err(unit_failure)?;
+            } else {
+                let _ = self.execute("RELEASE ductape_unit").await;
+            }
+        }
+        let one_by_one = self.one_by_one(unit).await;
+        if one_by_one.is_err() {
+            let back = self
+                .execute("ROLLBACK TO ductape_unit;\nRELEASE ductape_unit;\nPRAGMA legacy_alter_table = OFF")
+                .await;
+            if back.is_err() {
+                self.abandon().await;
+            }
+        }
+        one_by_one
+    }
+
+    async fn one_by_one(&mut self, unit: &Unit) -> Result<(), UnitFailure> {
+        let failed = |step: Option<usize>| {
+            move |error: DbError| UnitFailure::Database { step, error }
+        };
+        self.execute("SAVEPOINT ductape_unit")
+            .await
+            .map_err(failed(None))?;
+        for (index, step) in unit.steps.iter().enumerate() {
+            for (number, guard) in step.guards.iter().enumerate() {
+                let answer = self.check(guard).await.map_err(failed(Some(index)))?;
+                if answer.count > 0 {
+                    return Err(UnitFailure::Guarded {
+                        step: index,
+                        guard: number,
+                        answer,
+                    });
+                }
+            }
+            let text = step.shown().to_string();
+            self.execute(&text).await.map_err(failed(Some(index)))?;
+        }
+        for put in &unit.puts {
+            let text = put_sql::<Sqlite>(&self.names, put);
+            self.execute(&text).await.map_err(failed(None))?;
+        }
+        self.execute("RELEASE ductape_unit")
+            .await
+            .map_err(failed(None))
+    }
+
+    fn read_entry(row: &SqliteRow) -> Result<Entry, Error> {
+        let text = |column: &str| -> Result<String, Error> {
+            row.try_get(column)
+                .map_err(|error| damaged(&format!("column {column}: {error}")))
+        };
+        let number = |column: &str| -> Result<i64, Error> {
+            row.try_get(column)
+                .map_err(|error| damaged(&format!("column {column}: {error}")))
+        };
+        let maybe = |column: &str| -> Result<Option<String>, Error> {
+            row.try_get(column)
+                .map_err(|error| damaged(&format!("column {column}: {error}")))
+        };
+        let summary = Self::read_summary(row)?;
+        let progress: Progress = serde_json::from_str(&text("progress")?)
+            .map_err(|error| damaged(&format!("progress: {error}")))?;
+        Ok(Entry {
+            seq: summary.seq,
+            name: text("name")?,
+            description: maybe("description")?,
+            checksum: summary.checksum,
+            status: summary.status,
+            migration: text("migration")?,
+            down: text("down")?,
+            plan: maybe("plan")?,
+            progress,
+            steps_done: number("steps_done")?.try_into().unwrap_or(0),
+            steps_total: number("steps_total")?.try_into().unwrap_or(0),
+            applied_at: summary.applied_at,
+            duration_ms: number("duration_ms")?.try_into().unwrap_or(0),
+            applied_by: text("applied_by")?,
+            tool_version: text("tool_version")?,
+            tag: summary.tag,
+        })
+    }
+
+    fn read_summary(row: &SqliteRow) -> Result<EntrySummary, Error> {
+        let text = |column: &str| -> Result<String, Error> {
+            row.try_get(column)
+                .map_err(|error| damaged(&format!("column {column}: {error}")))
+        };
+        let tag: Tag = text("tag")?
+            .parse()
+            .map_err(|error| damaged(&format!("{error}")))?;
+        let checksum = Checksum::from_text(text("checksum")?)
+            .ok_or_else(|| damaged(&format!("the checksum of {tag} is none")))?;
+        let status = EntryStatus::from_word(&text("status")?)
+            .ok_or_else(|| damaged(&format!("the status of {tag} is none")))?;
+        Ok(EntrySummary {
+            seq: row
+                .try_get("seq")
+                .map_err(|error| damaged(&format!("column seq: {error}")))?,
+            tag,
+            checksum,
+            status,
+            applied_at: text("applied_at")?,
+        })
+    }
+}
+
+fn damaged(what: &str) -> Error {
+    Error::of(
+        ErrorKind::Mismatch,
+        format!("a row of the ledger cannot be read: {what}"),
+    )
+    .hint("the row was changed by hand or is damaged; restore it from a backup")
+}
+
+fn unit_failure(error: SessionError) -> UnitFailure {
+    match error {
+        SessionError::LockLost => UnitFailure::LockLost,
+        SessionError::Database(error) => UnitFailure::Database { step: None, error },
+    }
+}
+
+fn jiff_now() -> jiff::Timestamp {
+    jiff::Timestamp::now()
+}
+
+fn is_raw(step: &Step) -> bool {
+    step.effects
+        .iter()
+        .any(|effect| effect.target == Target::Anything)
+}
+
+#[async_trait]
+impl Reader for SqliteSession {
+    async fn introspect(&mut self, scope: &Scope) -> Result<Schema, DbError> {
+        let rows = self
+            .rows("SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE sql IS NOT NULL".into())
+            .await?;
+        let mut found = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let text = |index: usize| -> Result<String, DbError> {
+                row.try_get(index).map_err(|error| db_error(&error))
+            };
+            found.push(SchemaRow {
+                kind: text(0)?,
+                name: text(1)?,
+                table: text(2)?,
+                text: text(3)?,
+            });
+        }
+        let own = [
+            self.names.migrations.as_str(),
+            self.names.log.as_str(),
+            self.names.state.as_str(),
+        ];
+        let all = schema_of(found, &own);
+        let Scope::Only(names) = scope else {
+            return Ok(all);
+        };
+        let mut some = Schema::new().of(ductape_core::BackendName::Sqlite);
+        for collection in all.collections() {
+            let near = names.contains(&collection.name)
+                // SQLite has no case in names, so a near one stands in the way.
+                || names.iter().any(|name| name.as_str().eq_ignore_ascii_case(collection.name.as_str()))
+                || collection
+                    .constraints
+                    .iter()
+                    .filter_map(|constraint| constraint.references())
+                    .any(|references| names.contains(&references.table))
+                || all
+                    .referencing(&collection.name)
+                    .any(|other| names.contains(&other.name))
+                || collection.indexes.iter().any(|index| {
+                    index.name.as_ref().is_some_and(|name| names.contains(name))
+                });
+            if near {
+                some.put(collection.clone());
+            }
+        }
+        for native in all.natives() {
+            some.put_native(native.clone());
+        }
+        Ok(some)
+    }
+
+    async fn catalog_mark(&mut self) -> Result<Option<String>, DbError> {
+        let rows = self.rows("PRAGMA schema_version".into()).await?;
+        Ok(rows
+            .first()
+            .and_then(|row| row.try_get::<i64, _>(0).ok())
+            .map(|version| version.to_string()))
+    }
+
+    async fn entries(&mut self, query: &EntryQuery) -> Result<Vec<Entry>, Error> {
+        if !self.has_ledger {
+            return Ok(Vec::new());
+        }
+        let text = sql().words("SELECT * FROM ").name(&self.names.migrations);
+        let text = match query {
+            EntryQuery::All => text.words(" ORDER BY seq"),
+            EntryQuery::Tags(tags) => text
+                .words(" WHERE tag IN (")
+                .texts(tags.iter().map(Tag::as_str))
+                .words(") ORDER BY seq"),
+            EntryQuery::Last(count) => text
+                .words(" WHERE seq IN (SELECT seq FROM ")
+                .name(&self.names.migrations)
+                .words(" ORDER BY seq DESC LIMIT ")
+                .number(*count as i64)
+                .words(") ORDER BY seq"),
+            EntryQuery::Unfinished => text.words(" WHERE status <> 'applied' ORDER BY seq"),
+            EntryQuery::After(seq) => text
+                .words(" WHERE seq > ")
+                .number(*seq)
+                .words(" ORDER BY seq"),
+        };
+        let rows = self.rows(text.finish()).await?;
+        rows.iter().map(Self::read_entry).collect()
+    }
+
+    async fn summaries(&mut self) -> Result<Vec<EntrySummary>, Error> {
+        if !self.has_ledger {
+            return Ok(Vec::new());
+        }
+        let text = sql()
+            .words("SELECT seq, tag, checksum, status, applied_at FROM ")
+            .name(&self.names.migrations)
+            .words(" ORDER BY seq")
+            .finish();
+        let rows = self.rows(text).await?;
+        rows.iter().map(Self::read_summary).collect()
+    }
+
+    async fn state(&mut self, prefix: &str) -> Result<Vec<(String, String)>, DbError> {
+        if !self.has_ledger {
+            return Ok(Vec::new());
+        }
+        let text = sql()
+            .words("SELECT key, value FROM ")
+            .name(&self.names.state)
+            .words(" WHERE substr(key, 1, ")
+            .number(prefix.chars().count() as i64)
+            .words(") = ")
+            .text(prefix)
+            .words(" ORDER BY key")
+            .finish();
+        pairs(&self.rows(text).await?)
+    }
+
+    async fn state_of(&mut self, keys: &[String]) -> Result<Vec<(String, String)>, DbError> {
+        if !self.has_ledger {
+            return Ok(Vec::new());
+        }
+        let text = sql()
+            .words("SELECT key, value FROM ")
+            .name(&self.names.state)
+            .words(" WHERE key IN (")
+            .texts(keys.iter().map(String::as_str))
+            .words(") ORDER BY key")
+            .finish();
+        pairs(&self.rows(text).await?)
+    }
+
+    async fn log(&mut self) -> Result<Vec<LogLine>, DbError> {
+        if !self.has_ledger {
+            return Ok(Vec::new());
+        }
+        let text = sql()
+            .words("SELECT at, action, tag, actor, host, duration_ms, detail FROM ")
+            .name(&self.names.log)
+            .words(" ORDER BY id")
+            .finish();
+        let rows = self.rows(text).await?;
+        rows.iter()
+            .map(|row| {
+                let line = || -> Result<LogLine, sqlx::Error> {
+                    Ok(LogLine {
+                        at: row.try_get(0)?,
+                        action: row.try_get(1)?,
+                        tag: row.try_get(2)?,
+                        actor: row.try_get(3)?,
+                        host: row.try_get(4)?,
+                        duration_ms: row.try_get::<i64, _>(5)?.try_into().unwrap_or(0),
+                        detail: row.try_get(6)?,
+                    })
+                };
+                line().map_err(|error| db_error(&error))
+            })
+            .collect()
+    }
+
+    async fn holder(&mut self) -> Result<Option<Holder>, DbError> {
+        Ok(self.read_lock().await?.holder())
+    }
+
+    async fn standing(&mut self, step: &Step) -> Result<Standing, DbError> {
+        // What shares a transaction with its record was not done if it is not recorded.
+        if step.is_transactional() {
+            return Ok(Standing::Before);
+        }
+        let first = match step.shown() {
+            Statement::Sql(text) => ductape_core::expression::tokens(text).next(),
+            _ => None,
+        };
+        // VACUUM done twice is VACUUM done once.
+        Ok(match first {
+            Some(word) if word.is_word("VACUUM") => Standing::Before,
+            _ => Standing::Unknowable,
+        })
+    }
+
+    async fn check(&mut self, guard: &Guard) -> Result<GuardAnswer, DbError> {
+        let rows = self.rows(guard.question.to_string()).await?;
+        let Some(row) = rows.first() else {
+            return Ok(GuardAnswer {
+                count: 0,
+                examples: Vec::new(),
+            });
+        };
+        let count: i64 = row.try_get(0).map_err(|error| db_error(&error))?;
+        let examples: Option<String> = row.try_get(1).ok();
+        Ok(GuardAnswer {
+            count: count.try_into().unwrap_or(0),
+            examples: examples.into_iter().collect(),
+        })
+    }
+}
+
+fn pairs(rows: &[SqliteRow]) -> Result<Vec<(String, String)>, DbError> {
+    rows.iter()
+        .map(|row| {
+            let key = row.try_get(0).map_err(|error| db_error(&error))?;
+            let value = row.try_get(1).map_err(|error| db_error(&error))?;
+            Ok((key, value))
+        })
+        .collect()
+}
+
+#[async_trait]
+impl Session for SqliteSession {
+    async fn transact(&mut self, units: &[Unit]) -> (usize, Option<UnitFailure>) {
+        for (done, unit) in units.iter().enumerate() {
+            if let Err(failure) = self.unit(unit).await {
+                return (done, Some(failure));
+            }
+        }
+        (units.len(), None)
+    }
+
+    async fn flush(&mut self) -> Result<(), SessionError> {
+        self.commit().await
+    }
+
+    async fn run(&mut self, step: &Step) -> Outcome {
+        if let Err(error) = self.flush().await {
+            return outcome(error);
+        }
+        // The lock is shown to be held, as close to the statement as can be.
+        if let Err(error) = self.begin(None).await {
+            return outcome(error);
+        }
+        if let Err(error) = self.commit().await {
+            return outcome(error);
+        }
+        let text = match &step.action {
+            Action::Statement(statement) => statement.to_string(),
+            Action::Data(_) => return Outcome::NotApplied(DbError::new("data work is no statement")),
+        };
+        match self.execute(&text).await {
+            Ok(()) => Outcome::Applied,
+            Err(error) => Outcome::NotApplied(error.statement(text)),
+        }
+    }
+
+    async fn record(&mut self, puts: &[Put]) -> Result<(), SessionError> {
+        self.begin(None).await?;
+        let mut text = String::new();
+        for put in puts {
+            text.push_str(&put_sql::<Sqlite>(&self.names, put));
+            text.push_str(";\n");
+        }
+        if let Err(error) = self.execute(&text).await {
+            self.abandon().await;
+            return Err(error.into());
+        }
+        self.commit().await
+    }
+
+    async fn advance(
+        &mut self,
+        seq: i64,
+        job: &DataJob,
+        cursor: Option<&str>,
+    ) -> Result<Advance, SessionError> {
+        self.begin(Some(&Setting::default())).await?;
+        match self.batch(seq, job, cursor).await {
+            Ok(advance) => {
+                self.commit().await?;
+                Ok(advance)
+            }
+            Err(error) => {
+                self.abandon().await;
+                Err(error.into())
+            }
+        }
+    }
+
+    async fn sleep(&mut self, duration: Duration) {
+        tokio::time::sleep(duration).await;
+    }
+
+    async fn release(mut self: Box<Self>) -> Result<(), SessionError> {
+        if self.released {
+            return Ok(());
+        }
+        self.begin(None).await?;
+        let next = self.lease.released();
+        let replaced = self.replace_lock(&next).await;
+        if !matches!(replaced, Ok(true)) {
+            self.abandon().await;
+            replaced?;
+            return Err(SessionError::LockLost);
+        }
+        self.commit().await?;
+        self.released = true;
+        if let Some(Held::Own(connection)) = self.connection.take() {
+            let _ = connection.close().await;
+        }
+        Ok(())
+    }
+}
+
+fn outcome(error: SessionError) -> Outcome {
+    match error {
+        SessionError::LockLost => Outcome::LockLost,
+        SessionError::Database(error) => Outcome::NotApplied(error),
+    }
+}
+
+impl SqliteSession {
+    /// One batch of an update, along the key, with its cursor in the entry.
+    async fn batch(
+        &mut self,
+        seq: i64,
+        job: &DataJob,
+        cursor: Option<&str>,
+    ) -> Result<Advance, DbError> {
+        let text = |key: &str| job.work.get(key).and_then(|v| v.as_str()).unwrap_or("").to_owned();
+        let (table, set, filter) = (text("table"), text("set"), text("filter"));
+        let key: Vec<String> = job
+            .work
+            .get("key")
+            .and_then(|key| key.as_array())
+            .into_iter()
+            .flatten()
+            .filter_map(|name| name.as_str().map(str::to_owned))
+            .collect();
+        let mut conditions = vec![format!("({filter})")];
+        if let Some(cursor) = cursor {
+            conditions.push(format!("({}) > ({cursor})", key.join(", ")));
+        }
+        let mut next = None;
+        if !key.is_empty() {
+            let quoted: Vec<String> = key.iter().map(|name| format!("quote({name})")).collect();
+            let query = format!(
+                "SELECT {} FROM {table} WHERE {} ORDER BY {} LIMIT 1 OFFSET {}",
+                quoted.join(" || ', ' || "),
+                conditions.join(" AND "),
+                key.join(", "),
+                BATCH - 1
+            );
+            let rows = self.rows(query).await?;
+            next = rows.first().and_then(|row| row.try_get::<String, _>(0).ok());
+        }
+        if let Some(next) = &next {
+            conditions.push(format!("({}) <= ({next})", key.join(", ")));
+        }
+        let update = format!("UPDATE {table} SET {set} WHERE {}", conditions.join(" AND "));
+        let connection = self.connection()?;
+        let rows = sqlx::raw_sql(AssertSqlSafe(update))
+            .execute(connection)
+            .await
+            .map_err(|error| db_error(&error))?
+            .rows_affected();
+        match next {
+            Some(cursor) => {
+                let remember = sql()
+                    .words("UPDATE ")
+                    .name(&self.names.migrations)
+                    .words(" SET progress = json_set(progress, '$.cursor', ")
+                    .text(&cursor)
+                    .words(") WHERE seq = ")
+                    .number(seq)
+                    .finish();
+                self.execute(&remember).await?;
+                Ok(Advance::More { cursor, rows })
+            }
+            None => Ok(Advance::Done { rows }),
+        }
+    }
+}

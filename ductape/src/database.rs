@@ -1,0 +1,59 @@
+//! The way in: a database by its URL.
+
+use ductape_engine::{Backend, EngineOptions, Error, ErrorKind, MigrationEngine};
+use std::sync::Arc;
+
+/// A database.
+#[derive(Clone)]
+pub struct Database {
+    backend: Arc<dyn Backend>,
+}
+
+impl std::fmt::Debug for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Database")
+            .field("kind", &self.backend.compiler().capabilities().title)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Database {
+    /// The database of a URL: `sqlite://app.db`, `sqlite::memory:`, and with the feature `dynamodb`
+    /// `dynamodb://eu-west-1/prefix_`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`] for a URL that no compiled-in backend knows; what the backend says
+    /// otherwise.
+    pub async fn connect(url: &str) -> Result<Self, Error> {
+        let scheme = url.split(':').next().unwrap_or("");
+        let backend: Arc<dyn Backend> = match scheme {
+            #[cfg(feature = "sqlite")]
+            "sqlite" => Arc::new(ductape_sql::sqlite::SqliteBackend::new(url)?),
+            #[cfg(feature = "dynamodb")]
+            "dynamodb" => Arc::new(ductape_dynamo::DynamoBackend::connect(url).await?),
+            other => {
+                return Err(Error::of(
+                    ErrorKind::Usage,
+                    format!("no database of this program is reached by {other:?}"),
+                )
+                .hint("compile it in with its feature, or mend the URL"));
+            }
+        };
+        Ok(Self { backend })
+    }
+
+    /// The engine for it.
+    pub fn engine(&self) -> MigrationEngine {
+        MigrationEngine::new(self.backend.clone())
+    }
+
+    /// An engine that goes about its work in this way.
+    pub fn engine_with(&self, options: EngineOptions) -> MigrationEngine {
+        MigrationEngine::with_options(self.backend.clone(), options)
+    }
+
+    /// What implements it.
+    pub fn backend(&self) -> Arc<dyn Backend> {
+        self.backend.clone()
+    }
+}
