@@ -254,6 +254,9 @@ pub struct Effect {
 pub struct Guard {
     /// The collection whose rows are counted.
     pub collection: Name,
+    /// The other collections that the question reads.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<Name>,
     /// Gives one row: the number of rows in the way, and up to three examples as texts.
     pub question: Statement,
     /// What the rows in the way are: "rows with null in users.email".

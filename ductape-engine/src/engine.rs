@@ -5,7 +5,7 @@ use crate::backend::{Backend, Reader, Session, Unit, UnitFailure, lock_lost};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::{
     Entry, EntryQuery, EntryStatus, EntrySummary, HEAD_KEY, Head, LEDGER_FORMAT, LastApplied,
-    LogLine, Progress, Put, action_word,
+    LogLine, Progress, Put, action_word, record_key, record_value,
 };
 use crate::lock::{Actor, Patience};
 use crate::observer::{Event, Observer};
@@ -13,7 +13,7 @@ use crate::prepare::{Prepared, Unprepared, prepare};
 use crate::report::{Done, Report};
 use crate::set::MigrationSet;
 use ductape_core::difference::Difference;
-use ductape_core::{Direction, Migration, Operation, Schema, Tag};
+use ductape_core::{Direction, Migration, Name, Operation, Schema, Tag};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -409,13 +409,15 @@ impl Run<'_> {
         let scope = scope_of(migrations.iter().flat_map(|m| m.up()));
         let mut rest = migrations;
         while !rest.is_empty() {
-            let mut schema = self.at_hand(&scope).await?.0;
+            let (mut schema, differences) = self.at_hand(&scope).await?;
             let live = schema.clone();
             let (prepared, left) = self.prepare_some(rest, &mut schema)?;
             rest = left;
             self.forbid_loss(&prepared)?;
             self.check_guards(&prepared, &live).await?;
-            let again = self.execute(prepared, !rest.is_empty()).await?;
+            let again = self
+                .execute(prepared, !rest.is_empty(), &drifted(&differences))
+                .await?;
             rest.splice(0..0, again);
         }
         Ok(())
@@ -516,8 +518,8 @@ impl Run<'_> {
             }
             for (index, step) in ready.steps.iter().enumerate() {
                 for guard in &step.guards {
-                    if changed.contains(&guard.collection)
-                        || live.collection(&guard.collection).is_none()
+                    let mut reads = std::iter::once(&guard.collection).chain(&guard.also);
+                    if reads.any(|name| changed.contains(name) || live.collection(name).is_none())
                     {
                         continue;
                     }
@@ -540,7 +542,12 @@ impl Run<'_> {
     /// Runs prepared migrations in order: neighbours that can share transactions are handed to the
     /// session together. Gives back those whose preparation is no longer right, because a raw
     /// statement changed the catalog.
-    async fn execute(&mut self, prepared: Vec<Prepared>, more: bool) -> Result<Vec<Migration>> {
+    async fn execute(
+        &mut self,
+        prepared: Vec<Prepared>,
+        more: bool,
+        drifted: &BTreeSet<Name>,
+    ) -> Result<Vec<Migration>> {
         let mut waiting: Vec<Prepared> = Vec::new();
         let mut rest = prepared.into_iter();
         while let Some(ready) = rest.next() {
@@ -568,15 +575,15 @@ impl Run<'_> {
                 self.session.flush().await?;
                 self.run_journaled(ready).await?;
             }
-            if open && (rest.len() > 0 || more) {
+            if open {
                 let unmoved = only_raw
                     && mark.is_some()
                     && self.session.catalog_mark().await? == mark;
                 if !unmoved {
-                    if !waiting.is_empty() {
-                        self.transact(std::mem::take(&mut waiting)).await?;
+                    self.follow_raw(drifted).await?;
+                    if rest.len() > 0 || more {
+                        return Ok(rest.map(|ready| ready.migration).collect());
                     }
-                    return Ok(rest.map(|ready| ready.migration).collect());
                 }
             }
         }
@@ -584,6 +591,28 @@ impl Run<'_> {
             self.transact(waiting).await?;
         }
         Ok(Vec::new())
+    }
+
+    /// What a raw statement did to collections on record is history, too: the record follows. What was
+    /// not as recorded before the run stays a difference.
+    async fn follow_raw(&mut self, drifted: &BTreeSet<Name>) -> Result<()> {
+        let (schema, differences) = self.at_hand(&crate::backend::Scope::All).await?;
+        let changed: BTreeSet<&Name> = differences
+            .iter()
+            .map(|difference| &difference.collection)
+            .filter(|name| !drifted.contains(*name))
+            .collect();
+        let puts: Vec<Put> = changed
+            .into_iter()
+            .map(|name| Put::State {
+                key: record_key(name),
+                value: schema.collection(name).map(|c| record_value(c)),
+            })
+            .collect();
+        if !puts.is_empty() {
+            self.session.record(&puts).await?;
+        }
+        Ok(())
     }
 
     /// Runs migrations that each share one transaction with their ledger rows.
@@ -785,7 +814,7 @@ impl Run<'_> {
 
     fn tagged_after(&self, migration: Migration, previous: Option<&Tag>) -> Migration {
         let now = jiff::tz::Offset::UTC.to_datetime(jiff::Timestamp::now());
-        let now = now.round(jiff::Unit::Second).unwrap_or(now);
+        let now = now.with().subsec_nanosecond(0).build().unwrap_or(now);
         // A tag from the far future, made by hand, must not drag all later ones along.
         let soon = now
             .checked_add(jiff::Span::new().days(1))
@@ -886,11 +915,15 @@ impl Run<'_> {
         self.check_guards(&prepared, &before).await?;
         for ready in prepared {
             self.check_interrupt()?;
+            let open = ready.is_open();
             if ready.is_transactional() {
                 self.transact(vec![ready]).await?;
             } else {
                 self.session.flush().await?;
                 self.run_journaled(ready).await?;
+            }
+            if open {
+                self.follow_raw(&drifted(&differences)).await?;
             }
         }
         Ok(())
@@ -974,12 +1007,19 @@ impl Run<'_> {
     }
 }
 
-fn touched_by(wanted: &[(Entry, Vec<Operation>)], name: &ductape_core::Name) -> bool {
+fn touched_by(wanted: &[(Entry, Vec<Operation>)], name: &Name) -> bool {
     wanted.iter().any(|(_, operations)| {
         operations
             .iter()
             .any(|operation| operation.collection() == Some(name))
     })
+}
+
+fn drifted(differences: &[Difference]) -> BTreeSet<Name> {
+    differences
+        .iter()
+        .map(|difference| difference.collection.clone())
+        .collect()
 }
 
 fn head_put(head: &Head) -> Put {

@@ -2,3 +2,6 @@
 
 pub mod generate;
 pub mod servers;
+pub mod instrumented;
+pub mod cases;
+pub mod databases;

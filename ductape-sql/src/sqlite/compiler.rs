@@ -2,7 +2,7 @@
 
 use super::capabilities::CAPABILITIES;
 use super::convert::{
-    Conversion, any_row, constraint_guard, conversion, duplicates, guard, nulls,
+    Conversion, any_row, cast, constraint_guard, conversion, duplicates, guard, nulls,
 };
 use super::dialect::{Sqlite, condition, normal_field, sql, value_expression};
 use super::rebuild::{rebuild, setting};
@@ -635,6 +635,10 @@ impl Compilation<'_> {
                     ));
                 }
                 conversions.insert(modify.field.clone(), conversion);
+            }
+            // On the way back of what `using` converted, SQLite's own cast is what is left.
+            None if self.direction == Direction::Down => {
+                conversions.insert(modify.field.clone(), cast(&modify.field, &new.field_type));
             }
             None => self.refuse(
                 at,

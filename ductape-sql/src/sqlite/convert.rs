@@ -1,6 +1,6 @@
 //! What becomes of values when a field changes, and what stands in the way.
 
-use super::dialect::{default_text, literal, sql};
+use super::dialect::{cast_name, default_text, literal, sql};
 use crate::writer::Sql;
 use ductape_core::compiler::Guard;
 use ductape_core::schema::{Constraint, Field, FieldType, References, Rule};
@@ -171,6 +171,14 @@ pub(crate) fn conversion(name: &Name, from: &FieldType, to: &FieldType) -> Optio
     Some(conversion)
 }
 
+/// SQLite's own cast, where there is no conversion worth the name.
+pub(crate) fn cast(name: &Name, to: &FieldType) -> Conversion {
+    Conversion {
+        expression: format!("CAST({} AS {})", sql().name(name).finish(), cast_name(to)),
+        obstacles: Vec::new(),
+    }
+}
+
 /// Rows that are too long or too large for the new type.
 fn narrowing(column: &str, from: &FieldType, to: &FieldType) -> Vec<(String, String)> {
     use FieldType as T;
@@ -242,6 +250,7 @@ pub(crate) fn guard(
         .finish();
     Guard {
         collection: collection.clone(),
+        also: Vec::new(),
         question: Statement::sql(question),
         rows,
         hint: hint.to_owned(),
@@ -281,6 +290,7 @@ pub(crate) fn duplicates(
         .finish();
     Guard {
         collection: collection.clone(),
+        also: Vec::new(),
         question: Statement::sql(question),
         rows: format!("rows of {collection} that share a value of {what}"),
         hint: "make them differ with an update before it, or delete all but one".to_owned(),
@@ -333,13 +343,15 @@ fn orphans(collection: &Name, columns: &[Name], references: &References, listed:
         .words(")")
         .finish();
     let first = columns.first().map_or_else(String::new, |c| sql().name(c).finish());
-    guard(
+    let mut guard = guard(
         collection,
         &first,
         &conditions,
         format!("rows of {collection} whose {listed} is in no row of {}", references.table),
         "delete them, or give them a row to point at",
-    )
+    );
+    guard.also.push(references.table.clone());
+    guard
 }
 
 /// What shows a row to people: its key, or its first field.

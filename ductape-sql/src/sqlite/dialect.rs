@@ -399,7 +399,7 @@ pub(crate) fn value_expression(
     }
 }
 
-fn cast_name(field_type: &FieldType) -> &'static str {
+pub(crate) fn cast_name(field_type: &FieldType) -> &'static str {
     match field_type {
         FieldType::Integer | FieldType::Bigint | FieldType::Smallint | FieldType::Boolean => {
             "INTEGER"

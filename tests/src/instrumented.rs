@@ -1,0 +1,188 @@
+//! A backend that kills its own process at the nth call, as `kill -9` would.
+
+use async_trait::async_trait;
+use ductape_core::compiler::{DataJob, Guard};
+use ductape_core::{Compiler, Schema, Step};
+use ductape_engine::backend::{
+    Advance, Backend, GuardAnswer, Outcome, Reader, Scope, Session, SessionError, Standing, Unit,
+    UnitFailure,
+};
+use ductape_engine::ledger::{Entry, EntryQuery, EntrySummary, Head, LogLine, Put};
+use ductape_engine::{Actor, DbError, Error, Holder, Patience};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// Counts down, and kills the process when nothing is left.
+#[derive(Debug, Clone)]
+pub struct Fuse(Arc<AtomicUsize>);
+
+impl Fuse {
+    /// A fuse that burns for so many moments; never if `usize::MAX`.
+    pub fn new(moments: usize) -> Self {
+        Self(Arc::new(AtomicUsize::new(moments)))
+    }
+
+    /// How many moments are left.
+    pub fn left(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
+    }
+
+    fn burn(&self) {
+        if self.0.fetch_sub(1, Ordering::SeqCst) == 0 {
+            let me = rustix::process::getpid();
+            let _ = rustix::process::kill_process(me, rustix::process::Signal::KILL);
+            // The signal is on its way; nothing more may happen until it arrives.
+            loop {
+                std::thread::park();
+            }
+        }
+    }
+}
+
+/// A backend with a fuse that burns before and after everything that a session does.
+pub struct Killing {
+    /// The backend itself.
+    pub backend: Arc<dyn Backend>,
+    /// Its fuse.
+    pub fuse: Fuse,
+}
+
+struct KillingSession {
+    session: Box<dyn Session>,
+    fuse: Fuse,
+}
+
+#[async_trait]
+impl Backend for Killing {
+    fn compiler(&self) -> &dyn Compiler {
+        self.backend.compiler()
+    }
+
+    async fn head(&self) -> Result<Option<Head>, Error> {
+        self.backend.head().await
+    }
+
+    async fn read(&self) -> Result<Box<dyn Reader>, Error> {
+        self.backend.read().await
+    }
+
+    async fn lock(&self, actor: &Actor, patience: &Patience) -> Result<Box<dyn Session>, Error> {
+        self.fuse.burn();
+        let session = self.backend.lock(actor, patience).await?;
+        self.fuse.burn();
+        Ok(Box::new(KillingSession {
+            session,
+            fuse: self.fuse.clone(),
+        }))
+    }
+
+    async fn force_release(&self) -> Result<Option<Holder>, Error> {
+        self.backend.force_release().await
+    }
+}
+
+#[async_trait]
+impl Reader for KillingSession {
+    async fn introspect(&mut self, scope: &Scope) -> Result<Schema, DbError> {
+        self.session.introspect(scope).await
+    }
+
+    async fn catalog_mark(&mut self) -> Result<Option<String>, DbError> {
+        self.session.catalog_mark().await
+    }
+
+    async fn entries(&mut self, query: &EntryQuery) -> Result<Vec<Entry>, Error> {
+        self.session.entries(query).await
+    }
+
+    async fn summaries(&mut self) -> Result<Vec<EntrySummary>, Error> {
+        self.session.summaries().await
+    }
+
+    async fn state(&mut self, prefix: &str) -> Result<Vec<(String, String)>, DbError> {
+        self.session.state(prefix).await
+    }
+
+    async fn state_of(&mut self, keys: &[String]) -> Result<Vec<(String, String)>, DbError> {
+        self.session.state_of(keys).await
+    }
+
+    async fn log(&mut self) -> Result<Vec<LogLine>, DbError> {
+        self.session.log().await
+    }
+
+    async fn holder(&mut self) -> Result<Option<Holder>, DbError> {
+        self.session.holder().await
+    }
+
+    async fn standing(&mut self, step: &Step) -> Result<Standing, DbError> {
+        self.session.standing(step).await
+    }
+
+    async fn check(&mut self, guard: &Guard) -> Result<GuardAnswer, DbError> {
+        self.session.check(guard).await
+    }
+}
+
+#[async_trait]
+impl Session for KillingSession {
+    async fn transact(&mut self, units: &[Unit]) -> (usize, Option<UnitFailure>) {
+        for (done, unit) in units.iter().enumerate() {
+            self.fuse.burn();
+            if let (_, Some(failure)) = self.session.transact(std::slice::from_ref(unit)).await {
+                return (done, Some(failure));
+            }
+            self.fuse.burn();
+        }
+        (units.len(), None)
+    }
+
+    async fn flush(&mut self) -> Result<(), SessionError> {
+        self.fuse.burn();
+        let result = self.session.flush().await;
+        self.fuse.burn();
+        result
+    }
+
+    async fn run(&mut self, step: &Step) -> Outcome {
+        self.fuse.burn();
+        let result = self.session.run(step).await;
+        self.fuse.burn();
+        result
+    }
+
+    async fn record(&mut self, puts: &[Put]) -> Result<(), SessionError> {
+        self.fuse.burn();
+        let result = self.session.record(puts).await;
+        self.fuse.burn();
+        result
+    }
+
+    async fn advance(
+        &mut self,
+        seq: i64,
+        job: &DataJob,
+        cursor: Option<&str>,
+    ) -> Result<Advance, SessionError> {
+        self.fuse.burn();
+        let result = self.session.advance(seq, job, cursor).await;
+        self.fuse.burn();
+        result
+    }
+
+    fn poll_interval(&self) -> Duration {
+        self.session.poll_interval()
+    }
+
+    async fn sleep(&mut self, duration: Duration) {
+        self.session.sleep(duration).await;
+    }
+
+    async fn release(self: Box<Self>) -> Result<(), SessionError> {
+        self.fuse.burn();
+        let result = self.session.release().await;
+        self.fuse.burn();
+        result
+    }
+}

@@ -1,0 +1,137 @@
+//! Killed at any moment, run again: catalog and ledger are those of the run that was not killed.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+use ductape::engine::{EngineOptions, Patience, Rollback};
+use ductape::{MigrationEngine, MigrationSet};
+use ductape_core::Schema;
+use ductape_tests::cases::{CASES, Case};
+use ductape_tests::databases::{DATABASES, TestDatabase, connect};
+use ductape_tests::instrumented::{Fuse, Killing};
+use libtest_mimic::{Arguments, Failed, Trial};
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+fn main() {
+    if let Ok(moments) = std::env::var("DUCTAPE_CRASH_AFTER") {
+        child(moments.parse().expect("a number"));
+        return;
+    }
+    let mut trials = Vec::new();
+    for database in DATABASES {
+        for case in CASES {
+            if case.only.is_empty() || case.only.contains(&database.backend) {
+                let name = format!("{}::{}", database.backend, case.name);
+                trials.push(Trial::test(name, move || every_moment(database, case)));
+            }
+        }
+    }
+    libtest_mimic::run(&Arguments::from_args(), trials).exit();
+}
+
+fn options() -> EngineOptions {
+    let mut options = EngineOptions::default();
+    options.patience = Patience {
+        wait: Duration::from_secs(20),
+        lease: Duration::from_millis(150),
+    };
+    options
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+}
+
+/// The child: all the way up and down again, with a fuse. Exits with 7 if it came to the end.
+fn child(moments: usize) {
+    let url = std::env::var("DUCTAPE_CRASH_URL").unwrap();
+    let name = std::env::var("DUCTAPE_CRASH_CASE").unwrap();
+    let down = std::env::var("DUCTAPE_CRASH_DOWN").is_ok();
+    let case = CASES.iter().find(|case| case.name == name).unwrap();
+    let set = MigrationSet::new((case.migrations)().unwrap()).unwrap();
+    runtime().block_on(async {
+        let backend = Killing {
+            backend: connect(&url).await.unwrap().backend(),
+            fuse: Fuse::new(moments),
+        };
+        let engine = MigrationEngine::with_options(Arc::new(backend), options());
+        if down {
+            engine.roll_back(&Rollback::Last(set.len())).await.unwrap();
+        } else {
+            engine.up_all(&set).await.unwrap();
+        }
+    });
+    std::process::exit(7);
+}
+
+/// What is compared: the catalog, and the ledger without times.
+async fn state(engine: &MigrationEngine) -> (Schema, Vec<String>) {
+    let history = engine.history().await.unwrap();
+    let ledger = history
+        .iter()
+        .map(|entry| {
+            format!(
+                "{} {} {} {:?} {}",
+                entry.tag,
+                entry.name,
+                entry.checksum,
+                entry.status,
+                serde_json::to_string(&entry.migration).unwrap()
+            )
+        })
+        .collect();
+    (engine.live_schema().await.unwrap(), ledger)
+}
+
+fn every_moment(database: &TestDatabase, case: &Case) -> Result<(), Failed> {
+    let runtime = runtime();
+    let set = MigrationSet::new((case.migrations)()?)?;
+    for down in [false, true] {
+        let mut killed = 0;
+        for moments in 0.. {
+            let folder = tempfile::tempdir()?;
+            let url = (database.url)(folder.path(), "a");
+            let unharmed = (database.url)(folder.path(), "b");
+            if down {
+                runtime.block_on(async { connect(&url).await?.engine_with(options()).up_all(&set).await })?;
+            }
+            let mut command = Command::new(std::env::current_exe()?);
+            command
+                .env("DUCTAPE_CRASH_AFTER", moments.to_string())
+                .env("DUCTAPE_CRASH_URL", &url)
+                .env("DUCTAPE_CRASH_CASE", case.name);
+            if down {
+                command.env("DUCTAPE_CRASH_DOWN", "1");
+            }
+            let status = command.status()?;
+            if status.code() == Some(7) {
+                break;
+            }
+            assert!(status.code().is_none(), "the child failed instead of being killed: {status}");
+            killed += 1;
+            runtime.block_on(async {
+                let engine = connect(&url).await.unwrap().engine_with(options());
+                let other = connect(&unharmed).await.unwrap().engine_with(options());
+                other.up_all(&set).await.unwrap();
+                if down {
+                    let left = engine.history().await.unwrap().len();
+                    engine.roll_back(&Rollback::Last(left)).await.unwrap();
+                    other.roll_back(&Rollback::Last(set.len())).await.unwrap();
+                } else {
+                    engine.up_all(&set).await.unwrap();
+                }
+                assert_eq!(
+                    state(&engine).await,
+                    state(&other).await,
+                    "killed after {moments} moments"
+                );
+                assert!(engine.verify().await.unwrap().ok);
+            });
+        }
+        assert!(killed >= 4, "only {killed} moments: the fuse does not burn");
+    }
+    Ok(())
+}
