@@ -20,6 +20,8 @@ words! {
         "precision" => Precision,
         /// The statement cannot stand in a transaction.
         "notTransactional" => NotTransactional,
+        /// What will run is known only once a raw statement before it has run.
+        "unknown" => Unknown,
         /// For a while, a promise does not hold.
         "window" => Window,
     }

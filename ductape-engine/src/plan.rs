@@ -5,10 +5,10 @@ use crate::backend::Scope;
 use crate::engine::{Extent, MigrationEngine, Rollback, match_set, unknown_tag};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::EntryQuery;
-use crate::prepare::{Prepared, prepare};
+use crate::prepare::{Prepared, Unprepared, prepare};
 use crate::set::MigrationSet;
 use ductape_core::{
-    BackendName, Compiler, Direction, Migration, Reversibility, Risk, Schema, Step, Tag,
+    BackendName, Compiler, Direction, Migration, Reversibility, Risk, RiskKind, Schema, Step, Tag,
 };
 use serde::Serialize;
 use std::fmt;
@@ -71,6 +71,25 @@ impl PlannedStatement {
 }
 
 impl PlannedMigration {
+    /// A migration that rests on what a raw statement before it does, which nobody can foresee.
+    fn unknown(migration: &Migration, why: &Error) -> Self {
+        Self {
+            tag: migration.tag().cloned(),
+            name: migration.name().to_owned(),
+            reversible: Reversibility::StructureOnly,
+            lost: Vec::new(),
+            risks: vec![PlannedRisk {
+                risk: Risk::new(
+                    RiskKind::Unknown,
+                    format!("it is planned once the raw statement before it has run; as it is now: {}", why.details().message),
+                ),
+                operation: migration.up().first().map_or_else(String::new, |o| o.describe()),
+            }],
+            up: Vec::new(),
+            down: Vec::new(),
+        }
+    }
+
     fn of(compiler: &dyn Compiler, ready: &Prepared, after: &Schema) -> Result<Self> {
         let mut risks = Vec::new();
         for resolved in &ready.resolved {
@@ -143,6 +162,7 @@ fn plan_on(
     schema: &mut Schema,
 ) -> Result<Plan> {
     let mut planned = Vec::with_capacity(migrations.len());
+    let mut open = false;
     for migration in migrations {
         let ready = prepare(
             compiler,
@@ -150,10 +170,19 @@ fn plan_on(
             migration.up(),
             Direction::Up,
             schema,
-        )
-        .map_err(|unprepared| {
-            unprepared.into_error(compiler.capabilities().title, migration.tag())
-        })?;
+        );
+        let ready = match ready {
+            Ok(ready) => ready,
+            Err(Unprepared::Misfit(error)) if open => {
+                planned.push(PlannedMigration::unknown(migration, &error));
+                continue;
+            }
+            Err(unprepared) => {
+                let title = compiler.capabilities().title;
+                return Err(unprepared.into_error(title, migration.tag()));
+            }
+        };
+        open |= ready.is_open();
         planned.push(PlannedMigration::of(compiler, &ready, schema)?);
     }
     Ok(Plan {
