@@ -169,13 +169,11 @@ impl schemars::JsonSchema for Expression {
 
 impl Read for Expression {
     fn read(node: &Node, reader: &mut Reader) -> Option<Self> {
-        let written = |text: String, reader: &mut Reader| {
-            match check(&text) {
-                Ok(()) => Some(text),
-                Err(why) => {
-                    reader.problem(why);
-                    None
-                }
+        let written = |text: String, reader: &mut Reader| match check(&text) {
+            Ok(()) => Some(text),
+            Err(why) => {
+                reader.problem(why);
+                None
             }
         };
         match node {
@@ -250,7 +248,7 @@ impl<'t> Token<'t> {
 
     fn names(self, name: &str) -> bool {
         match self {
-            Token::Word(word) => word.eq_ignore_ascii_case(name),
+            Token::Word(word) => word.eq_ignore_ascii_case(name) && !is_keyword(word),
             Token::Quoted(quoted) => {
                 quoted.len() >= name.len() + 2 && self.name().is_some_and(|n| n == name)
             }
@@ -459,7 +457,10 @@ pub fn check(text: &str) -> Result<(), &'static str> {
     let mut end = 0;
     while let Some(token) = walk.next() {
         let start = walk.position() - token.source().len();
-        if text.get(end..start).is_some_and(|gap| !gap.trim().is_empty()) {
+        if text
+            .get(end..start)
+            .is_some_and(|gap| !gap.trim().is_empty())
+        {
             return Err("an expression cannot have a comment");
         }
         end = walk.position();
@@ -473,7 +474,10 @@ pub fn check(text: &str) -> Result<(), &'static str> {
                     Some(open) => open,
                     None => ' ',
                 };
-                if quoted.chars().count() < 2 || !quoted.ends_with(close) || odd_quotes(quoted, close) {
+                if quoted.chars().count() < 2
+                    || !quoted.ends_with(close)
+                    || odd_quotes(quoted, close)
+                {
                     return Err("a quote in it is never closed");
                 }
             }
@@ -497,13 +501,27 @@ fn odd_quotes(quoted: &str, close: char) -> bool {
     close != ']' && quoted.chars().filter(|c| *c == close).count() % 2 == 1
 }
 
-/// Whether a name can stand without quotes in every dialect (keywords aside).
+/// Words that shape an expression, so that a field so called stands in quotes there.
+const KEYWORDS: [&str; 34] = [
+    "all", "and", "any", "as", "between", "case", "cast", "collate", "distinct", "else", "end",
+    "escape", "exists", "false", "from", "glob", "group", "having", "in", "is", "isnull", "like",
+    "not", "notnull", "null", "or", "order", "select", "then", "true", "union", "using", "when",
+    "where",
+];
+
+fn is_keyword(word: &str) -> bool {
+    let lower = word.to_ascii_lowercase();
+    KEYWORDS.binary_search(&lower.as_str()).is_ok()
+}
+
+/// Whether a name can stand without quotes in every dialect.
 pub fn is_plain(name: &str) -> bool {
     let mut characters = name.chars();
     characters
         .next()
         .is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
         && characters.all(|c| c.is_ascii_alphanumeric() || c == '_')
+        && !is_keyword(name)
 }
 
 /// The text after a field got another name. Functions, types and collations stay.
@@ -586,7 +604,8 @@ mod tests {
 
     #[test]
     fn a_function_and_a_type_are_no_fields() {
-        let expression = Expression::new("date(a) > CAST(b AS date) AND b::date > 'x' COLLATE date");
+        let expression =
+            Expression::new("date(a) > CAST(b AS date) AND b::date > 'x' COLLATE date");
         #[allow(clippy::unwrap_used, reason = "a test")]
         let (date, day) = (Name::new("date").unwrap(), Name::new("day").unwrap());
         assert!(!expression.mentions(&date));
@@ -595,11 +614,39 @@ mod tests {
     }
 
     #[test]
+    fn a_keyword_is_no_field_unless_it_is_quoted() {
+        let text = "CASE WHEN \"end\" = 1 THEN 1 ELSE 0 END = 1";
+        assert_eq!(
+            rename(text, "end", "finish"),
+            "CASE WHEN \"finish\" = 1 THEN 1 ELSE 0 END = 1"
+        );
+        assert_eq!(rename("price > 0", "price", "order"), "\"order\" > 0");
+        assert!(KEYWORDS.is_sorted());
+    }
+
+    #[test]
     fn what_would_not_end_where_it_should_is_told() {
-        for good in ["a > 0", "x IN ('it''s', \"q\")", "f((1), [b])", "'--' || '/*'"] {
+        for good in [
+            "a > 0",
+            "x IN ('it''s', \"q\")",
+            "f((1), [b])",
+            "'--' || '/*'",
+        ] {
             assert_eq!(check(good), Ok(()), "{good}");
         }
-        for bad in ["", " ", "a) OR (b", "(a", "a; DROP TABLE b", "a -- b", "a /* b", "'a", "'a''", "\"", "/* a */ 1"] {
+        for bad in [
+            "",
+            " ",
+            "a) OR (b",
+            "(a",
+            "a; DROP TABLE b",
+            "a -- b",
+            "a /* b",
+            "'a",
+            "'a''",
+            "\"",
+            "/* a */ 1",
+        ] {
             assert!(check(bad).is_err(), "{bad}");
         }
     }

@@ -13,9 +13,7 @@ use ductape_core::compiler::{
 use ductape_core::difference::{Difference, DifferenceKind, between};
 use ductape_core::operation::Allow;
 use ductape_core::schema::{Constraint, DefaultValue, DynamoOptions, Field, Index, IndexKey, Rule};
-use ductape_core::{
-    BackendName, Collection, Name, Operation, Resolved, Risk, RiskKind, Statement,
-};
+use ductape_core::{BackendName, Collection, Name, Operation, Resolved, Risk, RiskKind, Statement};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -101,7 +99,11 @@ impl Compiler for DynamoDb {
         });
         let mut merged = record.clone();
         for shown in &live.fields {
-            match merged.fields.iter_mut().find(|field| field.name == shown.name) {
+            match merged
+                .fields
+                .iter_mut()
+                .find(|field| field.name == shown.name)
+            {
                 Some(field) if key_type(&field.field_type) == key_type(&shown.field_type) => {}
                 Some(field) => field.field_type = shown.field_type.clone(),
                 None => merged.fields.push(shown.clone()),
@@ -198,7 +200,14 @@ impl Compilation<'_> {
             Operation::DropCollection(drop) => {
                 let table = self.dynamo.table(&drop.name);
                 let target = Target::Collection(drop.name.clone());
-                self.call(at, "DeleteTable", json!({ "TableName": table }), target, Mark::Present, Mark::Absent);
+                self.call(
+                    at,
+                    "DeleteTable",
+                    json!({ "TableName": table }),
+                    target,
+                    Mark::Present,
+                    Mark::Absent,
+                );
                 Vec::new()
             }
             Operation::AddField(add) => {
@@ -251,7 +260,14 @@ impl Compilation<'_> {
                     collection: drop.collection.clone(),
                     index: drop.index.clone(),
                 };
-                self.call(at, "UpdateTable", input, target, Mark::Present, Mark::Absent);
+                self.call(
+                    at,
+                    "UpdateTable",
+                    input,
+                    target,
+                    Mark::Present,
+                    Mark::Absent,
+                );
                 Vec::new()
             }
             Operation::AddConstraint(add) => constraint_problem(operation, &add.constraint)
@@ -277,7 +293,10 @@ impl Compilation<'_> {
                 let field = |collection: Option<&Arc<Collection>>| {
                     collection.and_then(|c| c.field(&modify.field)).cloned()
                 };
-                match (field(before(&modify.collection)), field(after(&modify.collection))) {
+                match (
+                    field(before(&modify.collection)),
+                    field(after(&modify.collection)),
+                ) {
                     (Some(mut old), Some(new)) => {
                         old.required = new.required;
                         old.default.clone_from(&new.default);
@@ -431,8 +450,14 @@ impl Compilation<'_> {
             "ExpressionAttributeNames": { "#pk": key.first(), "#f": field },
         });
         let (update, condition) = match &value {
-            Some(_) => ("SET #f = :value", "attribute_exists(#pk) AND attribute_not_exists(#f)"),
-            None => ("REMOVE #f", "attribute_exists(#pk) AND attribute_exists(#f)"),
+            Some(_) => (
+                "SET #f = :value",
+                "attribute_exists(#pk) AND attribute_not_exists(#f)",
+            ),
+            None => (
+                "REMOVE #f",
+                "attribute_exists(#pk) AND attribute_exists(#f)",
+            ),
         };
         input["UpdateExpression"] = json!(update);
         input["ConditionExpression"] = json!(condition);
@@ -469,7 +494,10 @@ impl Compilation<'_> {
         let names = key_names(collection);
         if names.is_empty() || names.len() > 2 {
             found.push(no(
-                format!("the key has {} fields, and DynamoDB takes one or two", names.len()),
+                format!(
+                    "the key has {} fields, and DynamoDB takes one or two",
+                    names.len()
+                ),
                 "make the primary key of the partition key and, if there is one, the sort key",
             ));
         }
@@ -485,8 +513,13 @@ impl Compilation<'_> {
             ));
         }
         let options = &collection.options.dynamo;
-        for (key, attribute) in names.iter().zip([&options.partition_key, &options.sort_key]) {
-            let declared = collection.field(key).and_then(|field| key_type(&field.field_type));
+        for (key, attribute) in names
+            .iter()
+            .zip([&options.partition_key, &options.sort_key])
+        {
+            let declared = collection
+                .field(key)
+                .and_then(|field| key_type(&field.field_type));
             if let Some(written) = attribute.as_ref().and_then(|attribute| attribute.key_type)
                 && declared.is_some_and(|declared| declared != written)
             {
@@ -512,7 +545,10 @@ impl Compilation<'_> {
             ));
         }
         if options.sort_key.is_some() && options.partition_key.is_none() {
-            found.push(no("a sort key needs a partition key beside it", "write both"));
+            found.push(no(
+                "a sort key needs a partition key beside it",
+                "write both",
+            ));
         }
         for field in &collection.fields {
             found.extend(field_problems(operation, field));
@@ -602,7 +638,10 @@ fn field_problems(operation: &Operation, field: &Field) -> Vec<Problem> {
     }
     if field.native.contains_key(&BackendName::Dynamodb) {
         found.push(no(
-            format!("{} has a native type, and DynamoDB declares none", field.name),
+            format!(
+                "{} has a native type, and DynamoDB declares none",
+                field.name
+            ),
             "leave out the native type",
         ));
     }
@@ -620,7 +659,10 @@ fn index_problems(operation: &Operation, collection: &Collection, index: &Index)
     }
     if index.fields.is_empty() || index.fields.len() > 2 {
         found.push(no(
-            format!("the index {name} has {} keys, and DynamoDB takes one or two", index.fields.len()),
+            format!(
+                "the index {name} has {} keys, and DynamoDB takes one or two",
+                index.fields.len()
+            ),
             "take the partition key and, if there is one, the sort key",
         ));
     }
@@ -653,7 +695,8 @@ fn index_problems(operation: &Operation, collection: &Collection, index: &Index)
             "leave out where: an item without the key is not in the index",
         ));
     }
-    if index.method.is_some() || !index.with.is_empty() || index.hidden || index.nulls_not_distinct {
+    if index.method.is_some() || !index.with.is_empty() || index.hidden || index.nulls_not_distinct
+    {
         found.push(no(
             format!("the index {name} has options that DynamoDB does not know"),
             "leave them out",

@@ -44,7 +44,10 @@ where
         let code = error.code().map(str::to_owned);
         let answered = matches!(error, SdkError::ServiceError(_));
         let unsent = matches!(error, SdkError::ConstructionFailure(_));
-        let in_doubt = matches!(code.as_deref(), None | Some("InternalServerError" | "InternalFailure"));
+        let in_doubt = matches!(
+            code.as_deref(),
+            None | Some("InternalServerError" | "InternalFailure")
+        );
         let message = match error.message() {
             Some(message) if !message.is_empty() => message.to_owned(),
             _ => match &code {

@@ -103,7 +103,12 @@ pub(crate) fn shape_of(collection: &Collection) -> Value {
     let indexes = collection
         .indexes
         .iter()
-        .filter_map(|index| Some((index.name.as_ref()?.to_string(), shape_of_index(collection, index))))
+        .filter_map(|index| {
+            Some((
+                index.name.as_ref()?.to_string(),
+                shape_of_index(collection, index),
+            ))
+        })
         .collect();
     table_shape(&key(collection), indexes)
 }

@@ -472,8 +472,9 @@ impl Run<'_> {
                     }
                 }
                 Err(misfit) => {
-                    return Err(refused
-                        .unwrap_or_else(|| misfit.into_error(self.title(), migration.tag())));
+                    return Err(
+                        refused.unwrap_or_else(|| misfit.into_error(self.title(), migration.tag()))
+                    );
                 }
             }
         }
@@ -519,8 +520,7 @@ impl Run<'_> {
             for (index, step) in ready.steps.iter().enumerate() {
                 for guard in &step.guards {
                     let mut reads = std::iter::once(&guard.collection).chain(&guard.also);
-                    if reads.any(|name| changed.contains(name) || live.collection(name).is_none())
-                    {
+                    if reads.any(|name| changed.contains(name) || live.collection(name).is_none()) {
                         continue;
                     }
                     let answer = self.session.check(guard).await?;
@@ -576,9 +576,8 @@ impl Run<'_> {
                 self.run_journaled(ready).await?;
             }
             if open {
-                let unmoved = only_raw
-                    && mark.is_some()
-                    && self.session.catalog_mark().await? == mark;
+                let unmoved =
+                    only_raw && mark.is_some() && self.session.catalog_mark().await? == mark;
                 if !unmoved {
                     self.follow_raw(drifted).await?;
                     if rest.len() > 0 || more {
@@ -753,7 +752,13 @@ impl Run<'_> {
         let migration = &ready.migration;
         let authored = Migration::clone(migration);
         Entry {
-            seq: self.entries.iter().map(|entry| entry.seq).max().unwrap_or(0) + 1,
+            seq: self
+                .entries
+                .iter()
+                .map(|entry| entry.seq)
+                .max()
+                .unwrap_or(0)
+                + 1,
             tag: tag.clone(),
             name: migration.name().to_owned(),
             description: migration.description().map(str::to_owned),
@@ -816,9 +821,7 @@ impl Run<'_> {
         let now = jiff::tz::Offset::UTC.to_datetime(jiff::Timestamp::now());
         let now = now.with().subsec_nanosecond(0).build().unwrap_or(now);
         // A tag from the far future, made by hand, must not drag all later ones along.
-        let soon = now
-            .checked_add(jiff::Span::new().days(1))
-            .unwrap_or(now);
+        let soon = now.checked_add(jiff::Span::new().days(1)).unwrap_or(now);
         let latest = self
             .entries
             .iter()
@@ -871,7 +874,11 @@ impl Run<'_> {
             return Ok(());
         }
         let mut entries: HashMap<Tag, Entry> = HashMap::new();
-        for entry in self.session.entries(&EntryQuery::Tags(tags.clone())).await? {
+        for entry in self
+            .session
+            .entries(&EntryQuery::Tags(tags.clone()))
+            .await?
+        {
             entries.insert(entry.tag.clone(), entry);
         }
         // Everything that can be refused is refused before anything is touched.
@@ -880,9 +887,9 @@ impl Run<'_> {
             let Some(entry) = entries.remove(tag) else {
                 return Err(unknown_tag(tag, "the applied migrations"));
             };
-            let operations = entry.way_back()?.map_err(|reason| {
-                Error::of(ErrorKind::Irreversible, reason).tag(Some(tag))
-            })?;
+            let operations = entry
+                .way_back()?
+                .map_err(|reason| Error::of(ErrorKind::Irreversible, reason).tag(Some(tag)))?;
             wanted.push((entry, operations));
         }
         for (entry, _) in &wanted {
@@ -999,7 +1006,10 @@ impl Run<'_> {
                         format!("{} rests on it: {error}", entry.tag),
                     )
                     .tag(tag)
-                    .hint(format!("roll {} back first, or everything after it with --to", entry.tag)));
+                    .hint(format!(
+                        "roll {} back first, or everything after it with --to",
+                        entry.tag
+                    )));
                 }
             }
         }
@@ -1032,7 +1042,9 @@ fn head_put(head: &Head) -> Put {
 /// This moment, in RFC 3339.
 pub(crate) fn now() -> String {
     let now = jiff::Timestamp::now();
-    now.round(jiff::Unit::Millisecond).unwrap_or(now).to_string()
+    now.round(jiff::Unit::Millisecond)
+        .unwrap_or(now)
+        .to_string()
 }
 
 fn guarded(
@@ -1048,10 +1060,7 @@ fn guarded(
     };
     let error = Error::of(
         ErrorKind::Refused,
-        format!(
-            "{} {} stand in the way{examples}",
-            answer.count, guard.rows
-        ),
+        format!("{} {} stand in the way{examples}", answer.count, guard.rows),
     )
     .tag(ready.tag())
     .hint(guard.hint.clone());
@@ -1077,10 +1086,7 @@ fn out_of_order(migration: &Migration, newest: Option<&Tag>) -> Error {
 ///
 /// # Errors
 /// [`ErrorKind::Edited`] for one whose operations are not those that were applied.
-pub(crate) fn match_set(
-    set: &MigrationSet,
-    entries: &[EntrySummary],
-) -> Result<Vec<Option<Tag>>> {
+pub(crate) fn match_set(set: &MigrationSet, entries: &[EntrySummary]) -> Result<Vec<Option<Tag>>> {
     let by_tag: HashMap<&Tag, &EntrySummary> =
         entries.iter().map(|entry| (&entry.tag, entry)).collect();
     let mut by_name: HashMap<&str, Vec<&EntrySummary>> = HashMap::new();
@@ -1100,8 +1106,14 @@ pub(crate) fn match_set(
                 None => Ok(None),
             },
             None => {
-                let named = by_name.get(migration.name()).map_or(&[] as &[_], Vec::as_slice);
-                match named.iter().rev().find(|e| e.checksum == *migration.checksum()) {
+                let named = by_name
+                    .get(migration.name())
+                    .map_or(&[] as &[_], Vec::as_slice);
+                match named
+                    .iter()
+                    .rev()
+                    .find(|e| e.checksum == *migration.checksum())
+                {
                     Some(entry) => Ok(Some(entry.tag.clone())),
                     None => match named.last() {
                         Some(entry) => Err(edited(migration, &entry.tag)),

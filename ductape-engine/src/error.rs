@@ -317,7 +317,12 @@ impl Error {
     pub fn unsupported(title: &str, refusals: &[Refusal]) -> Self {
         let list: Vec<String> = refusals
             .iter()
-            .map(|refusal| format!("{}: {} ({})", refusal.describe, refusal.reason, refusal.hint))
+            .map(|refusal| {
+                format!(
+                    "{}: {} ({})",
+                    refusal.describe, refusal.reason, refusal.hint
+                )
+            })
             .collect();
         let error = Self::of(
             ErrorKind::Unsupported,

@@ -4,9 +4,7 @@
 use crate::backend::{Advance, Outcome, Standing, Unit, UnitFailure, lock_lost};
 use crate::engine::Run;
 use crate::error::{DbError, Error, ErrorKind, Result};
-use crate::ledger::{
-    Entry, EntryQuery, EntryStatus, Frozen, Progress, Put, action_word,
-};
+use crate::ledger::{Entry, EntryQuery, EntryStatus, Frozen, Progress, Put, action_word};
 use crate::observer::Event;
 use crate::prepare::{Prepared, prepare};
 use ductape_core::compiler::{Action, Atomicity, Setting};
@@ -76,7 +74,11 @@ impl Run<'_> {
                     ErrorKind::Mismatch,
                     format!(
                         "its rollback failed half-way: {}",
-                        entry.progress.error.as_deref().unwrap_or("no reason is recorded")
+                        entry
+                            .progress
+                            .error
+                            .as_deref()
+                            .unwrap_or("no reason is recorded")
                     ),
                 )
                 .tag(Some(&entry.tag))
@@ -218,16 +220,18 @@ impl Run<'_> {
                 step,
                 guard,
                 answer,
-            }) => Err(match unit.steps.get(step).and_then(|s| s.guards.get(guard)) {
-                Some(guard) => Failure::Step {
-                    step: from + step,
-                    error: in_the_way(guard, &answer),
+            }) => Err(
+                match unit.steps.get(step).and_then(|s| s.guards.get(guard)) {
+                    Some(guard) => Failure::Step {
+                        step: from + step,
+                        error: in_the_way(guard, &answer),
+                    },
+                    None => Failure::Step {
+                        step: from + step,
+                        error: Error::internal("a guard failed that was not given"),
+                    },
                 },
-                None => Failure::Step {
-                    step: from + step,
-                    error: Error::internal("a guard failed that was not given"),
-                },
-            }),
+            ),
         }
     }
 
@@ -368,7 +372,9 @@ impl Run<'_> {
                             ErrorKind::Undecided,
                             "the statement was cut off, and nothing tells whether it ran",
                         )
-                        .hint("look, and say it with `ductape repair --step done` or `--step undone`"),
+                        .hint(
+                            "look, and say it with `ductape repair --step done` or `--step undone`",
+                        ),
                     });
                 }
             }
@@ -384,10 +390,8 @@ impl Run<'_> {
         self.session.flush().await?;
         let mut cursor = entry.progress.cursor.clone();
         loop {
-            self.check_interrupt().map_err(|error| Failure::Step {
-                step: done,
-                error,
-            })?;
+            self.check_interrupt()
+                .map_err(|error| Failure::Step { step: done, error })?;
             let advance = self
                 .session
                 .advance(entry.seq, job, cursor.as_deref())
@@ -555,7 +559,10 @@ impl Run<'_> {
             let in_doubt = index == entry.steps_done as usize
                 && entry.progress.started
                 && self.session.standing(step).await? != Standing::Before;
-            if done || in_doubt || entry.progress.cursor.is_some() && index == entry.steps_done as usize {
+            if done
+                || in_doubt
+                || entry.progress.cursor.is_some() && index == entry.steps_done as usize
+            {
                 reached = reached.max(step.serves.end);
             }
         }
@@ -571,9 +578,7 @@ impl Run<'_> {
                 .tag(Some(&entry.tag))
                 .hint("mend the cause and go on with `ductape up`"));
             };
-            undo.extend(
-                Migration::parse_operations(&inverse.to_string()).map_err(Error::from)?,
-            );
+            undo.extend(Migration::parse_operations(&inverse.to_string()).map_err(Error::from)?);
         }
         Ok(undo)
     }
@@ -585,10 +590,9 @@ impl Run<'_> {
         let undo = self.undo_of(entry, &frozen).await?;
         let scope = crate::at_hand::scope_of(undo.iter().chain(edited.up()));
         let backend = self.engine.backend.clone();
-        let mut schema =
-            crate::at_hand::at_hand(self.reader(), backend.compiler(), &scope, true)
-                .await?
-                .schema;
+        let mut schema = crate::at_hand::at_hand(self.reader(), backend.compiler(), &scope, true)
+            .await?
+            .schema;
         for operation in &undo {
             if operation.apply(&mut schema).is_err() {
                 break;

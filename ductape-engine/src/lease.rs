@@ -133,8 +133,14 @@ mod tests {
         let at = |ms| start + Duration::from_millis(ms);
         assert!(matches!(watch.decide(&held(1), at(0)), Decision::Wait(_)));
         assert!(matches!(watch.decide(&held(1), at(999)), Decision::Wait(_)));
-        assert!(matches!(watch.decide(&held(2), at(1000)), Decision::Wait(_)), "it lives");
-        assert!(matches!(watch.decide(&held(2), at(1999)), Decision::Wait(_)));
+        assert!(
+            matches!(watch.decide(&held(2), at(1000)), Decision::Wait(_)),
+            "it lives"
+        );
+        assert!(matches!(
+            watch.decide(&held(2), at(1999)),
+            Decision::Wait(_)
+        ));
         assert_eq!(watch.decide(&held(2), at(2000)), Decision::Take);
     }
 

@@ -147,7 +147,11 @@ impl Entry {
             return Err(damaged(
                 &self.tag,
                 "migration",
-                format!("its checksum is {} and not {}", migration.checksum(), self.checksum),
+                format!(
+                    "its checksum is {} and not {}",
+                    migration.checksum(),
+                    self.checksum
+                ),
             ));
         }
         Ok(match self.way_back()? {

@@ -81,9 +81,15 @@ impl PlannedMigration {
             risks: vec![PlannedRisk {
                 risk: Risk::new(
                     RiskKind::Unknown,
-                    format!("it is planned once the raw statement before it has run; as it is now: {}", why.details().message),
+                    format!(
+                        "it is planned once the raw statement before it has run; as it is now: {}",
+                        why.details().message
+                    ),
                 ),
-                operation: migration.up().first().map_or_else(String::new, |o| o.describe()),
+                operation: migration
+                    .up()
+                    .first()
+                    .map_or_else(String::new, |o| o.describe()),
             }],
             up: Vec::new(),
             down: Vec::new(),
@@ -156,11 +162,7 @@ pub fn plan_offline(compiler: &dyn Compiler, migrations: &[Migration]) -> Result
     plan_on(compiler, migrations, &mut schema)
 }
 
-fn plan_on(
-    compiler: &dyn Compiler,
-    migrations: &[Migration],
-    schema: &mut Schema,
-) -> Result<Plan> {
+fn plan_on(compiler: &dyn Compiler, migrations: &[Migration], schema: &mut Schema) -> Result<Plan> {
     let mut planned = Vec::with_capacity(migrations.len());
     let mut open = false;
     for migration in migrations {
@@ -226,7 +228,9 @@ impl MigrationEngine {
             }
         }
         let scope = scope_of(pending.iter().flat_map(|m| m.up()));
-        let mut schema = at_hand(reader.as_mut(), compiler, &scope, true).await?.schema;
+        let mut schema = at_hand(reader.as_mut(), compiler, &scope, true)
+            .await?
+            .schema;
         plan_on(compiler, &pending, &mut schema)
     }
 
@@ -250,7 +254,9 @@ impl MigrationEngine {
             }
             Rollback::Tags(tags) => entries.retain(|entry| tags.contains(&entry.tag)),
         }
-        let mut schema = at_hand(reader.as_mut(), compiler, &Scope::All, true).await?.schema;
+        let mut schema = at_hand(reader.as_mut(), compiler, &Scope::All, true)
+            .await?
+            .schema;
         let mut planned = Vec::with_capacity(entries.len());
         for entry in &entries {
             let operations = entry.way_back()?.map_err(|reason| {
@@ -284,7 +290,10 @@ impl fmt::Display for Plan {
             if index > 0 {
                 writeln!(f)?;
             }
-            let tag = migration.tag.as_ref().map_or(migration.name.as_str(), Tag::as_str);
+            let tag = migration
+                .tag
+                .as_ref()
+                .map_or(migration.name.as_str(), Tag::as_str);
             writeln!(f, "-- {tag} ({})", migration.reversible)?;
             for risk in &migration.risks {
                 writeln!(f, "-- risk: {}: {}", risk.risk.kind, risk.risk.message)?;

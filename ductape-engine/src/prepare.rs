@@ -52,7 +52,8 @@ pub(crate) fn prepare(
 ) -> Result<Prepared, Unprepared> {
     let before = schema.clone();
     let naming = compiler.capabilities().naming();
-    let resolved = resolve(operations, schema, &naming).map_err(|e| Unprepared::Misfit(misfit(e)))?;
+    let resolved =
+        resolve(operations, schema, &naming).map_err(|e| Unprepared::Misfit(misfit(e)))?;
     let steps = compiler
         .compile(&resolved, &Context::new(direction))
         .map_err(|refusals| {
@@ -94,7 +95,11 @@ fn written_way_back(written: &[Operation], resolved: &[Resolved]) -> Inverse {
 fn misfit(error: ResolveError) -> Error {
     let ResolveError {
         describe,
-        error: SchemaError { kind, message, hint },
+        error: SchemaError {
+            kind,
+            message,
+            hint,
+        },
         ..
     } = error;
     let mut result = match kind {
@@ -108,9 +113,8 @@ fn misfit(error: ResolveError) -> Error {
         SchemaErrorKind::Depended => Error::of(ErrorKind::Refused, message),
         _ => Error::of(ErrorKind::Mismatch, message),
     };
-    result.details_mut().hint = hint.or_else(|| {
-        Some("see the schema at hand with `ductape schema --live`".to_owned())
-    });
+    result.details_mut().hint =
+        hint.or_else(|| Some("see the schema at hand with `ductape schema --live`".to_owned()));
     result.operation(describe)
 }
 
@@ -122,11 +126,13 @@ impl Prepared {
     /// Whether all of it can share one transaction with the ledger.
     pub fn is_transactional(&self) -> bool {
         let mut setting = None;
-        self.steps.iter().all(|step| match (&step.action, &step.atomicity) {
-            (Action::Data(_), _) | (_, Atomicity::Alone) => false,
-            (_, Atomicity::Joins { setting: None }) => true,
-            (_, Atomicity::Joins { setting: Some(own) }) => *setting.get_or_insert(own) == own,
-        })
+        self.steps
+            .iter()
+            .all(|step| match (&step.action, &step.atomicity) {
+                (Action::Data(_), _) | (_, Atomicity::Alone) => false,
+                (_, Atomicity::Joins { setting: None }) => true,
+                (_, Atomicity::Joins { setting: Some(own) }) => *setting.get_or_insert(own) == own,
+            })
     }
 
     /// Whether it has raw statements, after which the model is open until the catalog's mark tells.

@@ -71,11 +71,9 @@ impl MigrationSet {
                         Some(tag) => format!("{tag}: up[{index}]"),
                         None => format!("{}: up[{index}]", migration.name()),
                     };
-                    let error = Error::of(
-                        ErrorKind::Invalid,
-                        format!("{path}: {}", problem.message),
-                    )
-                    .tag(migration.tag());
+                    let error =
+                        Error::of(ErrorKind::Invalid, format!("{path}: {}", problem.message))
+                            .tag(migration.tag());
                     match problem.hint {
                         Some(hint) => error.hint(hint),
                         None => error,

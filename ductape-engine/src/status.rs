@@ -236,7 +236,12 @@ fn status_of(
     let entry_of = |migration: &Migration| match migration.tag() {
         Some(tag) => by_tag.get(tag).copied(),
         None => {
-            let named = || entries.iter().rev().filter(|e| e.tag.name() == migration.name());
+            let named = || {
+                entries
+                    .iter()
+                    .rev()
+                    .filter(|e| e.tag.name() == migration.name())
+            };
             named()
                 .find(|entry| entry.checksum == *migration.checksum())
                 .or_else(|| named().next())

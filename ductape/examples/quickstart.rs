@@ -43,11 +43,19 @@ async fn show(url: &str) -> Result<(), Box<dyn std::error::Error>> {
         println!("applied      {} ({} statements)", done.tag, done.statements);
     }
     let status = engine.status(&set).await?;
-    println!("status       {} of {} applied", status.completed, status.total);
+    println!(
+        "status       {} of {} applied",
+        status.completed, status.total
+    );
     for entry in engine.history().await? {
-        println!("history      {} {} {}", entry.seq, entry.tag, entry.checksum);
+        println!(
+            "history      {} {} {}",
+            entry.seq, entry.tag, entry.checksum
+        );
     }
-    let report = engine.roll_back(&ductape::engine::Rollback::Last(2)).await?;
+    let report = engine
+        .roll_back(&ductape::engine::Rollback::Last(2))
+        .await?;
     for done in &report.rolled_back {
         println!("rolled back  {}", done.tag);
     }

@@ -18,16 +18,48 @@ const SQL: &[BackendName] = &[BackendName::Sqlite];
 
 /// Every case.
 pub const CASES: &[Case] = &[
-    Case { name: "create_add_index", migrations: create_add_index, only: &[] },
-    Case { name: "unique_and_foreign_keys", migrations: unique_and_foreign_keys, only: SQL },
-    Case { name: "modify_and_rename", migrations: modify_and_rename, only: SQL },
-    Case { name: "drop_what_hangs_together", migrations: drop_what_hangs_together, only: SQL },
-    Case { name: "update_in_the_middle", migrations: update_in_the_middle, only: SQL },
-    Case { name: "raw_between", migrations: raw_between, only: SQL },
-    Case { name: "hostile_names", migrations: hostile_names, only: SQL },
+    Case {
+        name: "create_add_index",
+        migrations: create_add_index,
+        only: &[],
+    },
+    Case {
+        name: "unique_and_foreign_keys",
+        migrations: unique_and_foreign_keys,
+        only: SQL,
+    },
+    Case {
+        name: "modify_and_rename",
+        migrations: modify_and_rename,
+        only: SQL,
+    },
+    Case {
+        name: "drop_what_hangs_together",
+        migrations: drop_what_hangs_together,
+        only: SQL,
+    },
+    Case {
+        name: "update_in_the_middle",
+        migrations: update_in_the_middle,
+        only: SQL,
+    },
+    Case {
+        name: "raw_between",
+        migrations: raw_between,
+        only: SQL,
+    },
+    Case {
+        name: "hostile_names",
+        migrations: hostile_names,
+        only: SQL,
+    },
 ];
 
-fn tagged(number: u32, name: &str, migration: MigrationBuilderResult) -> Result<Migration, Problems> {
+fn tagged(
+    number: u32,
+    name: &str,
+    migration: MigrationBuilderResult,
+) -> Result<Migration, Problems> {
     let migration = migration?;
     let tag = format!("20240115_1430{number:02}_{name}");
     match tag.parse() {
@@ -45,7 +77,10 @@ fn create_add_index() -> Result<Vec<Migration>, Problems> {
             0,
             "create_users",
             migration("create_users")
-                .create_collection("users", [string("id").length(40).primary_key(), string("email")])
+                .create_collection(
+                    "users",
+                    [string("id").length(40).primary_key(), string("email")],
+                )
                 .build(),
         )?,
         tagged(
@@ -71,21 +106,29 @@ fn unique_and_foreign_keys() -> Result<Vec<Migration>, Problems> {
             0,
             "create_order_system",
             migration("create_order_system")
-                .create_collection("orders", [
-                    uuid("id").primary_key(),
-                    string("number").length(20).required().unique(),
-                    enumeration("status", ["open", "paid"]).default("open"),
-                    decimal("total", 10, 2),
-                ])
+                .create_collection(
+                    "orders",
+                    [
+                        uuid("id").primary_key(),
+                        string("number").length(20).required().unique(),
+                        enumeration("status", ["open", "paid"]).default("open"),
+                        decimal("total", 10, 2),
+                    ],
+                )
                 .timestamps()
-                .create_collection("order_items", [
-                    uuid("id").primary_key(),
-                    uuid("order_id").required(),
-                    integer("quantity").required().default(1),
-                ])
+                .create_collection(
+                    "order_items",
+                    [
+                        uuid("id").primary_key(),
+                        uuid("order_id").required(),
+                        integer("quantity").required().default(1),
+                    ],
+                )
                 .add_constraint(
                     "order_items",
-                    foreign_key(["order_id"]).references("orders", ["id"]).on_delete(Cascade),
+                    foreign_key(["order_id"])
+                        .references("orders", ["id"])
+                        .on_delete(Cascade),
                 )
                 .create_index("order_items", index_on(["order_id"]))
                 .build(),
@@ -106,11 +149,14 @@ fn modify_and_rename() -> Result<Vec<Migration>, Problems> {
             0,
             "create_people",
             migration("create_people")
-                .create_collection("people", [
-                    integer("id").primary_key().auto_increment(),
-                    string("name").length(50).required(),
-                    integer("age"),
-                ])
+                .create_collection(
+                    "people",
+                    [
+                        integer("id").primary_key().auto_increment(),
+                        string("name").length(50).required(),
+                        integer("age"),
+                    ],
+                )
                 .create_index("people", index("idx_people_age", ["age"]))
                 .build(),
         )?,
@@ -138,12 +184,17 @@ fn drop_what_hangs_together() -> Result<Vec<Migration>, Problems> {
     migrations.push(tagged(
         2,
         "drop_number",
-        migration("drop_number").drop_field("orders", "number").build(),
+        migration("drop_number")
+            .drop_field("orders", "number")
+            .build(),
     )?);
     migrations.push(tagged(
         3,
         "drop_orders",
-        migration("drop_orders").drop_collection("orders").cascade().build(),
+        migration("drop_orders")
+            .drop_collection("orders")
+            .cascade()
+            .build(),
     )?);
     Ok(migrations)
 }
@@ -154,11 +205,14 @@ fn update_in_the_middle() -> Result<Vec<Migration>, Problems> {
             0,
             "create_users",
             migration("create_users")
-                .create_collection("users", [
-                    integer("id").primary_key(),
-                    string("first_name"),
-                    string("last_name"),
-                ])
+                .create_collection(
+                    "users",
+                    [
+                        integer("id").primary_key(),
+                        string("first_name"),
+                        string("last_name"),
+                    ],
+                )
                 .build(),
         )?,
         tagged(
@@ -167,7 +221,10 @@ fn update_in_the_middle() -> Result<Vec<Migration>, Problems> {
             migration("full_name")
                 .add_field("users", string("full_name"))
                 .update("users")
-                .set("full_name", concat([field("first_name"), lit(" "), field("last_name")]))
+                .set(
+                    "full_name",
+                    concat([field("first_name"), lit(" "), field("last_name")]),
+                )
                 .filter(is_null("full_name"))
                 .drop_field("users", "first_name")
                 .drop_field("users", "last_name")
@@ -182,7 +239,10 @@ fn raw_between() -> Result<Vec<Migration>, Problems> {
         3,
         "raw_rows",
         migration("raw_rows")
-            .raw("sqlite", "INSERT INTO users (id, email) VALUES ('r', 'r@example.org')")
+            .raw(
+                "sqlite",
+                "INSERT INTO users (id, email) VALUES ('r', 'r@example.org')",
+            )
             .inverse("DELETE FROM users WHERE id = 'r'")
             .build(),
     )?);
@@ -209,11 +269,14 @@ fn hostile_names() -> Result<Vec<Migration>, Problems> {
         0,
         "hostile",
         migration("hostile")
-            .create_collection("select \"from\"; DROP TABLE x; --", [
-                integer("order").primary_key(),
-                string("it's 🧾").default("'); DROP TABLE x; --"),
-                enumeration("Größe", ["'", "\"", "a,b", "🧾"]).default("'"),
-            ])
+            .create_collection(
+                "select \"from\"; DROP TABLE x; --",
+                [
+                    integer("order").primary_key(),
+                    string("it's 🧾").default("'); DROP TABLE x; --"),
+                    enumeration("Größe", ["'", "\"", "a,b", "🧾"]).default("'"),
+                ],
+            )
             .create_index(
                 "select \"from\"; DROP TABLE x; --",
                 index("index`[]", ["it's 🧾"]).unique(),

@@ -472,7 +472,7 @@ impl Draw<'_> {
         }
         let collection = self.collection()?;
         let mut drop = DropCollection::new(collection.name.clone());
-        drop.cascade = self.next() % 4 != 0;
+        drop.cascade = !self.next().is_multiple_of(4);
         drop.if_exists = self.once_in(4);
         drop.allow = self.allow();
         Some(drop)
@@ -636,7 +636,7 @@ impl Draw<'_> {
     fn modify_collection(&mut self) -> Option<ModifyCollection> {
         let collection = self.collection()?;
         let mut changes = Map::new();
-        if self.next() % 3 == 0 {
+        if self.next().is_multiple_of(3) {
             let comments = [json!("new"), json!("it's \"ÄÖ\" 🖌"), json!(null), json!("")];
             let comment = self.of(&comments);
             changes.insert("comment".to_owned(), comment.cloned().unwrap_or_default());
@@ -962,7 +962,7 @@ impl Draw<'_> {
     fn rename_field(&mut self) -> Option<RenameField> {
         let mut collection = self.collection()?;
         let mut from = self.of(&collection.fields)?.name.clone();
-        if self.next() % 3 != 0 {
+        if !self.next().is_multiple_of(3) {
             // One that others point at: this is where a renaming goes wrong.
             let schema = self.schema;
             let pointed: Vec<(Arc<Collection>, Name)> = schema
@@ -1500,7 +1500,7 @@ impl Draw<'_> {
         if self.once_in(3) {
             raw.backend = Backends::new([backend, BackendName::Mysql]);
         }
-        if self.next() % 3 != 0 {
+        if !self.next().is_multiple_of(3) {
             raw.inverse = Some(statement(self));
         }
         raw.transactional = self.maybe(3, |draw| Some(draw.once_in(2)));

@@ -1,7 +1,7 @@
 //! The suites
 
-pub mod generate;
-pub mod servers;
-pub mod instrumented;
 pub mod cases;
 pub mod databases;
+pub mod generate;
+pub mod instrumented;
+pub mod servers;

@@ -1,6 +1,12 @@
 //! Many processes at once on a database that does not exist yet: everything exactly once; and a killed
 //! holder's lock is taken over within its lease.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests"
+)]
 
 use ductape::engine::{EngineOptions, Patience};
 use ductape::{MigrationEngine, MigrationSet};
@@ -71,7 +77,8 @@ fn child(url: &str) {
             backend,
             fuse: Fuse::new(moments),
         };
-        let engine = MigrationEngine::with_options(Arc::new(killing), options(Duration::from_millis(500)));
+        let engine =
+            MigrationEngine::with_options(Arc::new(killing), options(Duration::from_millis(500)));
         let report = engine.up_all(&set()).await.unwrap();
         format!("{}", report.applied.len())
     });
@@ -138,13 +145,28 @@ fn a_killed_holder_is_taken_over(database: &TestDatabase) -> Result<(), Failed> 
     let status = spawn(&url, &[("DUCTAPE_CHILD_FUSE", "1")]).wait()?;
     assert!(status.code().is_none(), "{status}");
     runtime().block_on(async {
-        let engine = connect(&url).await.unwrap().engine_with(options(Duration::from_millis(500)));
-        assert!(engine.lock_holder().await.unwrap().is_some(), "the dead one still holds it");
+        let engine = connect(&url)
+            .await
+            .unwrap()
+            .engine_with(options(Duration::from_millis(500)));
+        assert!(
+            engine.lock_holder().await.unwrap().is_some(),
+            "the dead one still holds it"
+        );
         let started = Instant::now();
-        assert_eq!(engine.up_all(&set()).await.unwrap().applied.len(), set().len());
+        assert_eq!(
+            engine.up_all(&set()).await.unwrap().applied.len(),
+            set().len()
+        );
         let waited = started.elapsed();
-        assert!(waited >= Duration::from_millis(450), "taken over too early: {waited:?}");
-        assert!(waited < Duration::from_secs(3), "taken over too late: {waited:?}");
+        assert!(
+            waited >= Duration::from_millis(450),
+            "taken over too early: {waited:?}"
+        );
+        assert!(
+            waited < Duration::from_secs(3),
+            "taken over too late: {waited:?}"
+        );
     });
     Ok(())
 }
@@ -154,6 +176,10 @@ fn a_frozen_holder_writes_nothing_more(database: &TestDatabase) -> Result<(), Fa
     use std::io::{BufRead, BufReader, Write};
     let folder = tempfile::tempdir()?;
     let url = (database.url)(folder.path(), "frozen");
+    #[allow(
+        clippy::zombie_processes,
+        reason = "an early return fails the test, and with it the process"
+    )]
     let mut child = spawn(&url, &[("DUCTAPE_CHILD_HOLD", "1")]);
     let mut output = BufReader::new(child.stdout.take().unwrap());
     let mut line = String::new();
@@ -162,14 +188,24 @@ fn a_frozen_holder_writes_nothing_more(database: &TestDatabase) -> Result<(), Fa
     let pid = Pid::from_child(&child);
     kill_process(pid, Signal::STOP)?;
     runtime().block_on(async {
-        let engine = connect(&url).await.unwrap().engine_with(options(Duration::from_millis(500)));
-        assert_eq!(engine.up_all(&set()).await.unwrap().applied.len(), set().len());
+        let engine = connect(&url)
+            .await
+            .unwrap()
+            .engine_with(options(Duration::from_millis(500)));
+        assert_eq!(
+            engine.up_all(&set()).await.unwrap().applied.len(),
+            set().len()
+        );
     });
     kill_process(pid, Signal::CONT)?;
     child.stdin.take().unwrap().write_all(b"\n")?;
     line.clear();
     output.read_line(&mut line)?;
     child.wait()?;
-    assert_eq!(line.trim(), "applied lost", "a frozen holder must not write");
+    assert_eq!(
+        line.trim(),
+        "applied lost",
+        "a frozen holder must not write"
+    );
     Ok(())
 }

@@ -1,5 +1,11 @@
 //! Every case on every database: up, verified, down, and up again.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests"
+)]
 
 use ductape::MigrationSet;
 use ductape::engine::Rollback;
@@ -41,7 +47,10 @@ async fn there_and_back(url: &str, set: &MigrationSet) -> Result<(), Failed> {
     assert!(verification.ok, "{:#?}", verification.differences);
     let after = engine.live_schema().await?;
 
-    assert!(engine.up_all(set).await?.applied.is_empty(), "nothing is left to do");
+    assert!(
+        engine.up_all(set).await?.applied.is_empty(),
+        "nothing is left to do"
+    );
     let status = engine.status(set).await?;
     assert_eq!((status.completed, status.pending), (set.len(), 0));
     let history = engine.history().await?;

@@ -1,5 +1,11 @@
 //! Killed at any moment, run again: catalog and ledger are those of the run that was not killed.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests"
+)]
 
 use ductape::engine::{EngineOptions, Patience, Rollback};
 use ductape::{MigrationEngine, MigrationSet};
@@ -96,7 +102,13 @@ fn every_moment(database: &TestDatabase, case: &Case) -> Result<(), Failed> {
             let url = (database.url)(folder.path(), "a");
             let unharmed = (database.url)(folder.path(), "b");
             if down {
-                runtime.block_on(async { connect(&url).await?.engine_with(options()).up_all(&set).await })?;
+                runtime.block_on(async {
+                    connect(&url)
+                        .await?
+                        .engine_with(options())
+                        .up_all(&set)
+                        .await
+                })?;
             }
             let mut command = Command::new(std::env::current_exe()?);
             command
@@ -110,7 +122,10 @@ fn every_moment(database: &TestDatabase, case: &Case) -> Result<(), Failed> {
             if status.code() == Some(7) {
                 break;
             }
-            assert!(status.code().is_none(), "the child failed instead of being killed: {status}");
+            assert!(
+                status.code().is_none(),
+                "the child failed instead of being killed: {status}"
+            );
             killed += 1;
             runtime.block_on(async {
                 let engine = connect(&url).await.unwrap().engine_with(options());

@@ -1,5 +1,11 @@
 //! The law on a real SQLite: what is applied is what the database shows, and the way back leads back.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests"
+)]
 
 use ductape::{Database, ErrorKind, Migration};
 use ductape_core::compiler::normalize_schema;
@@ -21,9 +27,13 @@ async fn there_and_back(operations: Vec<Operation>) -> Result<(), TestCaseError>
     let mut model = Schema::new().of(ductape_core::BackendName::Sqlite);
     for (number, operation) in operations.into_iter().enumerate() {
         let describe = operation.describe();
-        let migration =
-            Migration::new(format!("step_{number}"), None, vec![operation.clone()], None)
-                .map_err(|e| fail(format!("{describe}: {e}")))?;
+        let migration = Migration::new(
+            format!("step_{number}"),
+            None,
+            vec![operation.clone()],
+            None,
+        )
+        .map_err(|e| fail(format!("{describe}: {e}")))?;
         let before = engine.live_schema().await.unwrap();
         match engine.apply_new(&migration).await {
             Ok(done) => applied.push((done.migration, before)),
@@ -39,13 +49,17 @@ async fn there_and_back(operations: Vec<Operation>) -> Result<(), TestCaseError>
                 return Err(fail(format!("{describe}\n{operation:#?}\n{error}")));
             }
         }
-        operation.apply(&mut model).map_err(|e| fail(e.to_string()))?;
+        operation
+            .apply(&mut model)
+            .map_err(|e| fail(e.to_string()))?;
         APPLIED.fetch_add(1, Ordering::Relaxed);
         let live = engine.live_schema().await.unwrap();
         let normal = normalize_schema(backend.compiler(), &model);
         if live != normal {
             let differences = ductape_core::difference::between_schemas(&normal, &live);
-            return Err(fail(format!("{describe}\n{differences:#?}\nlive {live:#?}\nmodel {normal:#?}")));
+            return Err(fail(format!(
+                "{describe}\n{differences:#?}\nlive {live:#?}\nmodel {normal:#?}"
+            )));
         }
     }
     let verification = engine.verify().await.unwrap();
@@ -74,7 +88,10 @@ fn what_is_applied_is_what_the_database_shows_and_the_way_back_leads_back() {
         .enable_all()
         .build()
         .unwrap();
-    let cases = std::env::var("DUCTAPE_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(500);
+    let cases = std::env::var("DUCTAPE_CASES")
+        .ok()
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(500);
     let mut runner = TestRunner::new(Config {
         cases,
         max_shrink_iters: 400,
@@ -85,10 +102,14 @@ fn what_is_applied_is_what_the_database_shows_and_the_way_back_leads_back() {
         .run(&sequence(Profile::sqlite(), 1..10), |operations| {
             runtime.block_on(there_and_back(operations))
         })
-        .unwrap();    let (applied, refused) = (
+        .unwrap();
+    let (applied, refused) = (
         APPLIED.load(Ordering::Relaxed),
         REFUSED.load(Ordering::Relaxed),
     );
     println!("{applied} operations applied, {refused} sequences ended by a refused conversion");
-    assert!(applied > refused * 10, "{applied} applied, {refused} refused");
+    assert!(
+        applied > refused * 10,
+        "{applied} applied, {refused} refused"
+    );
 }

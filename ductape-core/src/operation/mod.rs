@@ -331,7 +331,8 @@ fn without_natives<'n>(
     let mut remove = Vec::with_capacity(left.len());
     while !left.is_empty() {
         let free = left.iter().position(|native| {
-            let needs = |other: &NativeDefinition| other != native && other.after.contains(&native.name);
+            let needs =
+                |other: &NativeDefinition| other != native && other.after.contains(&native.name);
             !left.iter().any(needs)
         });
         remove.push(left.remove(free.unwrap_or(0)));

@@ -13,7 +13,7 @@ use ductape_core::compiler::{
     Target,
 };
 use ductape_core::expression::{Token, tokens};
-use ductape_core::operation::{AddField, CreateIndex, ModifyField, Raw, Update};
+use ductape_core::operation::{AddConstraint, AddField, CreateIndex, ModifyField, Raw, Update};
 use ductape_core::schema::{
     ConstraintType, DefaultValue, Field, FieldType, Index, IndexTarget, Method, Rule,
 };
@@ -174,12 +174,18 @@ impl Compilation<'_> {
             Operation::AddField(add) => {
                 if let Some(collection) = resolved.before.collection(&add.collection)
                     && collection.fields.iter().any(|field| {
-                        field.name.as_str().eq_ignore_ascii_case(add.field.name.as_str())
+                        field
+                            .name
+                            .as_str()
+                            .eq_ignore_ascii_case(add.field.name.as_str())
                     })
                 {
                     self.refuse(
                         at,
-                        format!("SQLite does not tell {} from a field that is there", add.field.name),
+                        format!(
+                            "SQLite does not tell {} from a field that is there",
+                            add.field.name
+                        ),
                         "choose another name",
                     );
                 }
@@ -274,9 +280,17 @@ impl Compilation<'_> {
         for (index, field) in collection.fields.iter().enumerate() {
             self.check_field(at, field);
             let same = |other: &&Field| {
-                other.name.as_str().eq_ignore_ascii_case(field.name.as_str())
+                other
+                    .name
+                    .as_str()
+                    .eq_ignore_ascii_case(field.name.as_str())
             };
-            if collection.fields.iter().take(index).any(|other| same(&other)) {
+            if collection
+                .fields
+                .iter()
+                .take(index)
+                .any(|other| same(&other))
+            {
                 self.refuse(
                     at,
                     format!("SQLite does not tell {} from a field before it", field.name),
@@ -305,7 +319,10 @@ impl Compilation<'_> {
         for field in counting {
             let alone = collection.key() == std::slice::from_ref(&field.name);
             let integer = matches!(field.field_type, FieldType::Integer | FieldType::Bigint);
-            if !alone || !integer || collection.options.sql.without_rowid {
+            let goes_next = self.operations.get(at + 1).is_some_and(|next| {
+                matches!(&next.operation, Operation::DropField(drop) if drop.field == field.name)
+            });
+            if (!alone || !integer || collection.options.sql.without_rowid) && !goes_next {
                 self.refuse(
                     at,
                     format!("{} can count by itself in SQLite only as an integer that alone is the primary key of a table with rowids", field.name),
@@ -321,7 +338,10 @@ impl Compilation<'_> {
         {
             self.refuse(
                 at,
-                format!("{} has a native type, and a strict table takes SQLite's five types alone", field.name),
+                format!(
+                    "{} has a native type, and a strict table takes SQLite's five types alone",
+                    field.name
+                ),
                 "leave out strict, or the native type",
             );
         }
@@ -388,31 +408,28 @@ impl Compilation<'_> {
         }
     }
 
-    fn check_index(
-        &mut self,
-        at: usize,
-        index: &Index,
-        name: &Name,
-        before: &Schema,
-        own: &Name,
-    ) {
+    fn check_index(&mut self, at: usize, index: &Index, name: &Name, before: &Schema, own: &Name) {
         self.check_name(at, name);
-        let other = before
-            .collections()
-            .any(|collection| {
-                collection.name.as_str().eq_ignore_ascii_case(name.as_str())
-                    || collection.name != *own && has_index(collection, name)
-            });
+        let other = before.collections().any(|collection| {
+            collection.name.as_str().eq_ignore_ascii_case(name.as_str())
+                || collection.name != *own && has_index(collection, name)
+        });
         if other || own.as_str().eq_ignore_ascii_case(name.as_str()) {
             self.refuse(
                 at,
-                format!("the name {name} is taken: SQLite has one space of names for tables and indexes"),
+                format!(
+                    "the name {name} is taken: SQLite has one space of names for tables and indexes"
+                ),
                 "give the index another name",
             );
         }
         let mut cannot = |condition: bool, what: &str| {
             if condition {
-                self.refuse(at, format!("SQLite's indexes have no {what}"), "leave it out");
+                self.refuse(
+                    at,
+                    format!("SQLite's indexes have no {what}"),
+                    "leave it out",
+                );
             }
         };
         cannot(
@@ -458,17 +475,32 @@ impl Compilation<'_> {
             if resolved.operation.collection() != Some(name) || !self.needs_rebuild(resolved) {
                 break;
             }
-            // A field that changes twice goes through the type between.
-            if let Operation::ModifyField(modify) = &resolved.operation {
-                if retyped.contains(&&modify.field) {
+            // A field whose type changes twice goes through the type between, and one that is added
+            // goes through the type in which it is filled.
+            if let Operation::ModifyField(modify) = &resolved.operation
+                && (modify.changes.field_type.is_some() || !modify.using.is_empty())
+            {
+                let new = operations.get(at).is_some_and(|first| {
+                    first
+                        .before
+                        .collection(name)
+                        .is_some_and(|collection| collection.field(&modify.field).is_none())
+                });
+                if new || retyped.contains(&&modify.field) {
                     break;
                 }
                 retyped.push(&modify.field);
             }
-            // A field that is added and then changed in one go would miss its own filling.
-            if let Operation::ModifyField(modify) = &resolved.operation
+            // Rows are counted before the table is written anew, so a constraint over a field that comes
+            // with it waits for the next time. A counting field and its key cannot be parted.
+            if end > at
+                && let Operation::AddConstraint(add) = &resolved.operation
                 && operations.get(at).is_some_and(|first| {
-                    first.before.collection(name).is_some_and(|c| c.field(&modify.field).is_none())
+                    over_new_field(
+                        add,
+                        first.before.collection(name).map(AsRef::as_ref),
+                        &resolved.before,
+                    )
                 })
             {
                 break;
@@ -479,10 +511,9 @@ impl Compilation<'_> {
         let (Some(first), Some(last)) = (operations.get(at), operations.get(end - 1)) else {
             return end;
         };
-        let (Some(before), Some(after)) = (
-            first.before.collection(name),
-            last.after.collection(name),
-        ) else {
+        let (Some(before), Some(after)) =
+            (first.before.collection(name), last.after.collection(name))
+        else {
             return end;
         };
         let mut guards = Vec::new();
@@ -558,12 +589,12 @@ impl Compilation<'_> {
                 self.modify(at, modify, resolved, before, guards, conversions);
             }
             Operation::AddConstraint(add) => {
-                let over_new_field = add
+                let counting = add
                     .constraint
                     .columns()
                     .iter()
                     .any(|column| before.field(column).is_none());
-                if !over_new_field {
+                if !counting {
                     guards.extend(constraint_guard(before, &add.constraint));
                 }
             }
@@ -601,7 +632,10 @@ impl Compilation<'_> {
                     &before.name,
                     &sql().name(&modify.field).finish(),
                     &format!("{expression} IS NULL"),
-                    format!("rows for which using gives null in {}.{}", before.name, new.name),
+                    format!(
+                        "rows for which using gives null in {}.{}",
+                        before.name, new.name
+                    ),
                     "give a value for every row",
                 ));
             }
@@ -612,6 +646,17 @@ impl Compilation<'_> {
                     obstacles: Vec::new(),
                 },
             );
+            return;
+        }
+        if before.field(&modify.field).is_none() {
+            // Added just before, in the same go.
+            let unfilled = new.required
+                && new.default.is_none()
+                && new.generated.is_none()
+                && !new.auto_increment;
+            if unfilled && self.direction == Direction::Up {
+                guards.push(any_row(&before.name, &modify.field));
+            }
             return;
         }
         if new.required && !old.required {
@@ -752,9 +797,7 @@ struct Found {
 }
 
 fn statements(text: &str) -> Found {
-    const TRANSACTION: [&str; 6] = [
-        "BEGIN", "COMMIT", "END", "ROLLBACK", "SAVEPOINT", "RELEASE",
-    ];
+    const TRANSACTION: [&str; 6] = ["BEGIN", "COMMIT", "END", "ROLLBACK", "SAVEPOINT", "RELEASE"];
     const ALONE: [&str; 3] = ["VACUUM", "ATTACH", "DETACH"];
     let mut found = Found {
         ends_transaction: None,
@@ -786,6 +829,33 @@ fn statements(text: &str) -> Found {
         }
     }
     found
+}
+
+/// Whether a constraint is over a field that the first schema does not have, or points at one of its own
+/// collection; a key that counts aside.
+fn over_new_field(add: &AddConstraint, first: Option<&Collection>, before: &Schema) -> bool {
+    let Some(first) = first else {
+        return false;
+    };
+    let counts = matches!(add.constraint.rule, Rule::PrimaryKey(_))
+        && add.constraint.columns().iter().any(|column| {
+            before
+                .collection(&add.collection)
+                .and_then(|collection| collection.field(column))
+                .is_some_and(|field| field.auto_increment)
+        });
+    let own_target = add
+        .constraint
+        .references()
+        .filter(|references| references.table == add.collection)
+        .map_or(&[] as &[Name], |references| references.columns.as_slice());
+    !counts
+        && add
+            .constraint
+            .columns()
+            .iter()
+            .chain(own_target)
+            .any(|column| first.field(column).is_none())
 }
 
 /// Whether a field can be added without writing the table anew (lang_altertable.html, section 4).
@@ -829,7 +899,9 @@ fn has_index(collection: &Collection, name: &Name) -> bool {
 }
 
 fn taken_reason(name: &Name) -> String {
-    format!("the name {name} is taken: SQLite has one space of names for tables, views and indexes, and no case in them")
+    format!(
+        "the name {name} is taken: SQLite has one space of names for tables, views and indexes, and no case in them"
+    )
 }
 
 /// Words and numbers in brackets, as a type is written.
@@ -860,6 +932,9 @@ fn index_guard(collection: &Name, index: &Index) -> Guard {
             .finish()
         })
         .collect();
-    let predicate = index.predicate.as_ref().and_then(|p| p.text(BackendName::Sqlite));
+    let predicate = index
+        .predicate
+        .as_ref()
+        .and_then(|p| p.text(BackendName::Sqlite));
     duplicates(collection, &columns, predicate, &columns.join(", "))
 }

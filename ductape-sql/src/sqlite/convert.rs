@@ -42,8 +42,17 @@ pub(crate) fn conversion(name: &Name, from: &FieldType, to: &FieldType) -> Optio
             if gone.is_empty() {
                 plain()
             } else {
-                let condition = sql().sql(&column).words(" IN (").texts(gone).words(")").finish();
-                with(column.clone(), condition, "a value that the enum no longer has".into())
+                let condition = sql()
+                    .sql(&column)
+                    .words(" IN (")
+                    .texts(gone)
+                    .words(")")
+                    .finish();
+                with(
+                    column.clone(),
+                    condition,
+                    "a value that the enum no longer has".into(),
+                )
             }
         }
         (from, T::Enum { values }) if text(from) => {
@@ -53,7 +62,11 @@ pub(crate) fn conversion(name: &Name, from: &FieldType, to: &FieldType) -> Optio
                 .texts(values.iter().map(String::as_str))
                 .words(")")
                 .finish();
-            with(column.clone(), condition, "a value that the enum does not have".into())
+            with(
+                column.clone(),
+                condition,
+                "a value that the enum does not have".into(),
+            )
         }
         (T::Enum { .. }, to) if text(to) => plain(),
         (from, to) if from.name() == to.name() => plain(),
@@ -93,7 +106,9 @@ pub(crate) fn conversion(name: &Name, from: &FieldType, to: &FieldType) -> Optio
             obstacles: Vec::new(),
         },
         (from, T::Boolean) if text(from) => with(
-            format!("CASE lower({column}) WHEN 'true' THEN 1 WHEN '1' THEN 1 WHEN 'false' THEN 0 WHEN '0' THEN 0 END"),
+            format!(
+                "CASE lower({column}) WHEN 'true' THEN 1 WHEN '1' THEN 1 WHEN 'false' THEN 0 WHEN '0' THEN 0 END"
+            ),
             format!("lower({column}) NOT IN ('true', 'false', '1', '0')"),
             "a text that is neither true nor false".into(),
         ),
@@ -103,9 +118,8 @@ pub(crate) fn conversion(name: &Name, from: &FieldType, to: &FieldType) -> Optio
         },
         (from, to) if text(from) && number(to) => {
             // JSON's numbers are exactly those that convert without a doubt.
-            let numeric = format!(
-                "(json_valid({column}) AND json_type({column}) IN ('integer', 'real'))"
-            );
+            let numeric =
+                format!("(json_valid({column}) AND json_type({column}) IN ('integer', 'real'))");
             let mut conversion = with(
                 if whole(to) {
                     format!("CAST({column} AS INTEGER)")
@@ -143,7 +157,9 @@ pub(crate) fn conversion(name: &Name, from: &FieldType, to: &FieldType) -> Optio
         ),
         (from, T::Array { .. }) if text(from) || *from == T::Json => with(
             column.clone(),
-            format!("CASE WHEN json_valid({column}) THEN json_type({column}) <> 'array' ELSE {column} IS NOT NULL END"),
+            format!(
+                "CASE WHEN json_valid({column}) THEN json_type({column}) <> 'array' ELSE {column} IS NOT NULL END"
+            ),
             "a value that is no list".into(),
         ),
         (from, T::Date) if text(from) => with(
@@ -200,7 +216,10 @@ fn narrowing(column: &str, from: &FieldType, to: &FieldType) -> Vec<(String, Str
         )],
         (T::Smallint, T::Smallint) => Vec::new(),
         (_, T::Smallint) => vec![range(column, i16::MIN.into(), i16::MAX.into())],
-        (T::Bigint | T::Float | T::Double | T::Decimal { .. } | T::String { .. } | T::Text, T::Integer) => {
+        (
+            T::Bigint | T::Float | T::Double | T::Decimal { .. } | T::String { .. } | T::Text,
+            T::Integer,
+        ) => {
             vec![range(column, i32::MIN.into(), i32::MAX.into())]
         }
         (
@@ -238,7 +257,12 @@ pub(crate) fn guard(
     rows: String,
     hint: &str,
 ) -> Guard {
-    let from = sql().words(" FROM ").name(collection).words(" WHERE ").sql(condition).finish();
+    let from = sql()
+        .words(" FROM ")
+        .name(collection)
+        .words(" WHERE ")
+        .sql(condition)
+        .finish();
     let question = sql()
         .words("SELECT (SELECT count(*)")
         .sql(&from)
@@ -303,7 +327,11 @@ pub(crate) fn constraint_guard(collection: &Collection, constraint: &Constraint)
         names.iter().map(|name| sql().name(name).finish()).collect()
     };
     let listed = |names: &[Name]| {
-        names.iter().map(Name::as_str).collect::<Vec<_>>().join(", ")
+        names
+            .iter()
+            .map(Name::as_str)
+            .collect::<Vec<_>>()
+            .join(", ")
     };
     match &constraint.rule {
         Rule::PrimaryKey(columns) | Rule::Unique(columns) => Some(duplicates(
@@ -318,13 +346,19 @@ pub(crate) fn constraint_guard(collection: &Collection, constraint: &Constraint)
                 &collection.name,
                 &example(collection),
                 &format!("NOT ({text})"),
-                format!("rows of {} for which the check does not hold", collection.name),
+                format!(
+                    "rows of {} for which the check does not hold",
+                    collection.name
+                ),
                 "mend them with an update before it",
             ))
         }
-        Rule::ForeignKey(columns, references) => {
-            Some(orphans(&collection.name, columns, references, &listed(columns)))
-        }
+        Rule::ForeignKey(columns, references) => Some(orphans(
+            &collection.name,
+            columns,
+            references,
+            &listed(columns),
+        )),
     }
 }
 
@@ -337,17 +371,24 @@ fn orphans(collection: &Name, columns: &[Name], references: &References, listed:
         .words(" AND NOT EXISTS (SELECT 1 FROM ")
         .name(&references.table)
         .words(" AS target WHERE ")
-        .each(" AND ", columns.iter().zip(&references.columns), |text, (mine, theirs)| {
-            own(text.words("target.").name(theirs).words(" = "), mine)
-        })
+        .each(
+            " AND ",
+            columns.iter().zip(&references.columns),
+            |text, (mine, theirs)| own(text.words("target.").name(theirs).words(" = "), mine),
+        )
         .words(")")
         .finish();
-    let first = columns.first().map_or_else(String::new, |c| sql().name(c).finish());
+    let first = columns
+        .first()
+        .map_or_else(String::new, |c| sql().name(c).finish());
     let mut guard = guard(
         collection,
         &first,
         &conditions,
-        format!("rows of {collection} whose {listed} is in no row of {}", references.table),
+        format!(
+            "rows of {collection} whose {listed} is in no row of {}",
+            references.table
+        ),
         "delete them, or give them a row to point at",
     );
     guard.also.push(references.table.clone());

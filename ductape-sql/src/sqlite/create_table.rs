@@ -6,7 +6,7 @@
 
 use ductape_core::expression::{Token, Tokens, tokens};
 use ductape_core::schema::{
-    Constraint, Deferrable, IndexKey, IndexTarget, ReferentialAction, References, Rule,
+    Constraint, Deferrable, IndexKey, IndexTarget, References, ReferentialAction, Rule,
 };
 use ductape_core::{Expression, Name};
 
@@ -101,11 +101,7 @@ impl<'t> Walk<'t> {
     fn name(&mut self) -> Option<String> {
         let token = self.take()?;
         match token {
-            Token::Text(quoted) => Some(
-                quoted
-                    .trim_matches('\'')
-                    .replace("''", "'"),
-            ),
+            Token::Text(quoted) => Some(quoted.trim_matches('\'').replace("''", "'")),
             token => token.name(),
         }
     }
@@ -125,7 +121,10 @@ impl<'t> Walk<'t> {
             } else if token.is_symbol(")") {
                 depth -= 1;
                 if depth == 0 {
-                    return self.text.get(start..at).map(|inner| inner.trim().to_owned());
+                    return self
+                        .text
+                        .get(start..at)
+                        .map(|inner| inner.trim().to_owned());
                 }
             }
         }
@@ -191,11 +190,9 @@ pub(crate) fn parse_table(text: &str) -> Option<ParsedTable> {
     for part in split(&body) {
         let mut walk = Walk::new(part);
         let constraint = match walk.peek() {
-            Some(Token::Word(word)) => [
-                "CONSTRAINT", "PRIMARY", "UNIQUE", "CHECK", "FOREIGN",
-            ]
-            .iter()
-            .any(|keyword| word.eq_ignore_ascii_case(keyword)),
+            Some(Token::Word(word)) => ["CONSTRAINT", "PRIMARY", "UNIQUE", "CHECK", "FOREIGN"]
+                .iter()
+                .any(|keyword| word.eq_ignore_ascii_case(keyword)),
             _ => false,
         };
         if constraint {
@@ -306,8 +303,17 @@ fn references(walk: &mut Walk<'_>) -> Option<(References, Option<Deferrable>)> {
 
 fn parse_column(walk: &mut Walk<'_>) -> Option<ParsedColumn> {
     const CONSTRAINTS: [&str; 11] = [
-        "CONSTRAINT", "PRIMARY", "NOT", "NULL", "UNIQUE", "CHECK", "DEFAULT", "COLLATE",
-        "REFERENCES", "GENERATED", "AS",
+        "CONSTRAINT",
+        "PRIMARY",
+        "NOT",
+        "NULL",
+        "UNIQUE",
+        "CHECK",
+        "DEFAULT",
+        "COLLATE",
+        "REFERENCES",
+        "GENERATED",
+        "AS",
     ];
     let mut column = ParsedColumn {
         name: walk.name()?,
@@ -378,8 +384,7 @@ fn parse_column(walk: &mut Walk<'_>) -> Option<ParsedColumn> {
                 }
                 token => {
                     walk.take();
-                    let blob = token.is_word("x")
-                        && matches!(walk.peek(), Some(Token::Text(_)));
+                    let blob = token.is_word("x") && matches!(walk.peek(), Some(Token::Text(_)));
                     match blob {
                         true => format!("X{}", walk.take()?.source()),
                         false => token.source().to_owned(),
@@ -468,7 +473,9 @@ fn parse_key(part: &str) -> Option<IndexKey> {
         }
     }
     if length >= 3
-        && all.get(length - 2).is_some_and(|(token, ..)| token.is_word("COLLATE"))
+        && all
+            .get(length - 2)
+            .is_some_and(|(token, ..)| token.is_word("COLLATE"))
     {
         collation = all.get(length - 1).and_then(|(token, ..)| token.name());
         length -= 2;
@@ -515,7 +522,10 @@ mod tests {
         assert_eq!(table.columns[3].generated, Some(("y * 2".to_owned(), true)));
         let key = &table.columns[4].constraints[0];
         assert_eq!(key.deferrable, Some(Deferrable::Deferred));
-        assert_eq!(key.references().unwrap().on_delete, Some(ReferentialAction::SetNull));
+        assert_eq!(
+            key.references().unwrap().on_delete,
+            Some(ReferentialAction::SetNull)
+        );
         assert!(table.columns[4].not_null);
         assert_eq!(table.constraints.len(), 2);
     }
@@ -530,7 +540,10 @@ mod tests {
         assert_eq!(index.keys.len(), 3);
         assert!(index.keys[0].descending);
         assert_eq!(index.keys[0].collation.as_deref(), Some("NOCASE"));
-        assert_eq!(index.keys[1].target, IndexTarget::Expression("lower(b)".into()));
+        assert_eq!(
+            index.keys[1].target,
+            IndexTarget::Expression("lower(b)".into())
+        );
         assert_eq!(index.predicate.as_deref(), Some("a > 0"));
     }
 }

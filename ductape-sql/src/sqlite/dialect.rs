@@ -133,7 +133,9 @@ fn affinity(upper: &str) -> FieldType {
 pub(crate) fn normal_field(field: &Field, strict: bool) -> Field {
     let mut normal = field.clone();
     normal.comment = None;
-    normal.native.retain(|backend, _| *backend == BackendName::Sqlite);
+    normal
+        .native
+        .retain(|backend, _| *backend == BackendName::Sqlite);
     let (declared, words) = read_type(&column_type(field, strict), strict);
     normal.native.clear();
     if let Some(words) = words {
@@ -244,9 +246,10 @@ fn read_number(number: &str, field_type: &FieldType) -> Option<Value> {
         };
     }
     match field_type {
-        FieldType::Decimal { .. } | FieldType::Bigint | FieldType::Integer | FieldType::Smallint => {
-            Some(Value::String(number.to_owned()))
-        }
+        FieldType::Decimal { .. }
+        | FieldType::Bigint
+        | FieldType::Integer
+        | FieldType::Smallint => Some(Value::String(number.to_owned())),
         FieldType::Float | FieldType::Double => serde_json::from_str(number).ok(),
         _ => None,
     }
@@ -292,7 +295,9 @@ pub(crate) fn literal(field_type: &FieldType, value: &Value) -> String {
         (_, Value::Bool(true)) => "TRUE".to_owned(),
         (_, Value::Bool(false)) => "FALSE".to_owned(),
         (_, Value::Number(number)) => number.to_string(),
-        (FieldType::Bigint | FieldType::Decimal { .. }, Value::String(number)) if is_numeric(number) => {
+        (FieldType::Bigint | FieldType::Decimal { .. }, Value::String(number))
+            if is_numeric(number) =>
+        {
             number.clone()
         }
         (FieldType::Datetime, Value::String(moment)) => text(&moment.replacen('T', " ", 1)),
@@ -368,9 +373,9 @@ pub(crate) fn value_expression(
             let number = |value: &ValueExpression| {
                 let target = match value {
                     ValueExpression::Value(value) => natural_type(value),
-                    ValueExpression::Field(name) => {
-                        type_of(collection, name).cloned().unwrap_or(FieldType::Double)
-                    }
+                    ValueExpression::Field(name) => type_of(collection, name)
+                        .cloned()
+                        .unwrap_or(FieldType::Double),
                     _ => FieldType::Double,
                 };
                 value_expression(collection, &target, value)
@@ -386,7 +391,9 @@ pub(crate) fn value_expression(
                 Arithmetic::Subtract => format!("({a} - {b})"),
                 Arithmetic::Multiply => format!("({a} * {b})"),
                 // SQLite divides whole numbers towards zero; exact means as real numbers.
-                Arithmetic::Divide if whole => format!("CAST((CAST({a} AS REAL) / {b}) AS INTEGER)"),
+                Arithmetic::Divide if whole => {
+                    format!("CAST((CAST({a} AS REAL) / {b}) AS INTEGER)")
+                }
                 Arithmetic::Divide => format!("(CAST({a} AS REAL) / {b})"),
             }
         }

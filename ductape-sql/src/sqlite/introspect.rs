@@ -40,7 +40,9 @@ pub(crate) fn schema_of(rows: Vec<SchemaRow>, own: &[&str]) -> Schema {
         }
     }
     for row in rows.iter().filter(|row| row.kind != "table") {
-        let Ok(name) = Name::new(&row.name) else { continue };
+        let Ok(name) = Name::new(&row.name) else {
+            continue;
+        };
         if row.kind == "index" {
             if let Some(collection) = collections.get_mut(&row.table)
                 && let Some(parsed) = parse_index(&row.text)
@@ -171,10 +173,13 @@ fn field(column: &ParsedColumn, strict: bool) -> Option<(Field, Vec<Constraint>)
         .as_ref()
         .map(|collation| collation.to_ascii_uppercase())
         .filter(|collation| collation != "BINARY");
-    field.generated = column.generated.as_ref().map(|(expression, stored)| Generated {
-        expression: Expression::new(expression),
-        stored: *stored,
-    });
+    field.generated = column
+        .generated
+        .as_ref()
+        .map(|(expression, stored)| Generated {
+            expression: Expression::new(expression),
+            stored: *stored,
+        });
     Some((field, checks))
 }
 

@@ -47,8 +47,9 @@ pub(crate) fn rebuild(
             }
             (Some(_), Some(conversion)) => Some(conversion.expression.clone()),
             (Some(_), None) => Some(sql().name(&field.name).finish()),
-            (None, _) => fill(field)
-                .or_else(|| (field.required && !field.auto_increment).then(|| neutral(&field.field_type))),
+            (None, _) => fill(field).or_else(|| {
+                (field.required && !field.auto_increment).then(|| neutral(&field.field_type))
+            }),
         };
         if let Some(source) = source {
             targets.push(&field.name);
@@ -115,9 +116,9 @@ pub(crate) fn rebuild(
 fn keeps_rowid(collection: &Collection) -> bool {
     let aliased = collection.constraints.iter().any(|constraint| {
         matches!(&constraint.rule, Rule::PrimaryKey(columns) if columns.len() == 1
-            && columns.iter().all(|name| collection.field(name).is_some_and(|field| {
-                matches!(field.field_type, FieldType::Integer | FieldType::Bigint)
-            })))
+        && columns.iter().all(|name| collection.field(name).is_some_and(|field| {
+            matches!(field.field_type, FieldType::Integer | FieldType::Bigint)
+        })))
     });
     let named = collection
         .fields

@@ -12,8 +12,8 @@ use ductape_engine::backend::{
 };
 use ductape_engine::lease::{Decision, LeaseRow, LeaseWatch};
 use ductape_engine::ledger::{
-    Entry, EntryQuery, EntryStatus, EntrySummary, HEAD_KEY, Head, LEDGER_FORMAT, LOCK_KEY,
-    LogLine, Progress, Put,
+    Entry, EntryQuery, EntryStatus, EntrySummary, HEAD_KEY, Head, LEDGER_FORMAT, LOCK_KEY, LogLine,
+    Progress, Put,
 };
 use ductape_engine::{Actor, DbError, Error, ErrorKind, Holder, Patience};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
@@ -84,7 +84,10 @@ impl SqliteBackend {
         let options = if write {
             self.options.clone().create_if_missing(true)
         } else {
-            self.options.clone().read_only(true).create_if_missing(false)
+            self.options
+                .clone()
+                .read_only(true)
+                .create_if_missing(false)
         };
         Ok(Some(Held::Own(Box::new(self.open(options).await?))))
     }
@@ -171,7 +174,9 @@ impl Backend for SqliteBackend {
             .text(HEAD_KEY)
             .finish();
         let connection = held.get()?;
-        let row = sqlx::query(AssertSqlSafe(query)).fetch_optional(&mut *connection).await;
+        let row = sqlx::query(AssertSqlSafe(query))
+            .fetch_optional(&mut *connection)
+            .await;
         let value = match row {
             Ok(row) => row.and_then(|row| row.try_get::<String, _>(0).ok()),
             Err(error) if reason(&error).contains("no such table") => None,
@@ -571,9 +576,8 @@ impl SqliteSession {
     }
 
     async fn one_by_one(&mut self, unit: &Unit) -> Result<(), UnitFailure> {
-        let failed = |step: Option<usize>| {
-            move |error: DbError| UnitFailure::Database { step, error }
-        };
+        let failed =
+            |step: Option<usize>| move |error: DbError| UnitFailure::Database { step, error };
         self.execute("SAVEPOINT ductape_unit")
             .await
             .map_err(failed(None))?;
@@ -689,7 +693,9 @@ fn is_raw(step: &Step) -> bool {
 impl Reader for SqliteSession {
     async fn introspect(&mut self, scope: &Scope) -> Result<Schema, DbError> {
         let rows = self
-            .rows("SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE sql IS NOT NULL".into())
+            .rows(
+                "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE sql IS NOT NULL".into(),
+            )
             .await?;
         let mut found = Vec::with_capacity(rows.len());
         for row in &rows {
@@ -919,7 +925,9 @@ impl Session for SqliteSession {
         }
         let text = match &step.action {
             Action::Statement(statement) => statement.to_string(),
-            Action::Data(_) => return Outcome::NotApplied(DbError::new("data work is no statement")),
+            Action::Data(_) => {
+                return Outcome::NotApplied(DbError::new("data work is no statement"));
+            }
         };
         match self.execute(&text).await {
             Ok(()) => Outcome::Applied,
@@ -1000,7 +1008,13 @@ impl SqliteSession {
         job: &DataJob,
         cursor: Option<&str>,
     ) -> Result<Advance, DbError> {
-        let text = |key: &str| job.work.get(key).and_then(|v| v.as_str()).unwrap_or("").to_owned();
+        let text = |key: &str| {
+            job.work
+                .get(key)
+                .and_then(|v| v.as_str())
+                .unwrap_or("")
+                .to_owned()
+        };
         let (table, set, filter) = (text("table"), text("set"), text("filter"));
         let key: Vec<String> = job
             .work
@@ -1025,12 +1039,17 @@ impl SqliteSession {
                 BATCH - 1
             );
             let rows = self.rows(query).await?;
-            next = rows.first().and_then(|row| row.try_get::<String, _>(0).ok());
+            next = rows
+                .first()
+                .and_then(|row| row.try_get::<String, _>(0).ok());
         }
         if let Some(next) = &next {
             conditions.push(format!("({}) <= ({next})", key.join(", ")));
         }
-        let update = format!("UPDATE {table} SET {set} WHERE {}", conditions.join(" AND "));
+        let update = format!(
+            "UPDATE {table} SET {set} WHERE {}",
+            conditions.join(" AND ")
+        );
         let connection = self.connection()?;
         let rows = sqlx::raw_sql(AssertSqlSafe(update))
             .execute(connection)

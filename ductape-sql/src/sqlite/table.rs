@@ -3,8 +3,8 @@
 use super::dialect::{column_type, default_text, sql};
 use crate::writer::Sql;
 use ductape_core::schema::{
-    Collection, Constraint, Deferrable, Field, FieldType, Index, IndexKey, IndexTarget,
-    ReferentialAction, References, Rule,
+    Collection, Constraint, Deferrable, Field, FieldType, Index, IndexKey, IndexTarget, References,
+    ReferentialAction, Rule,
 };
 use ductape_core::{BackendName, Name};
 
@@ -89,8 +89,17 @@ pub(crate) fn column(mut text: Sql, field: &Field, strict: bool, key: Option<&Co
     if let Some(generated) = &field.generated {
         text = text
             .words(" GENERATED ALWAYS AS (")
-            .sql(generated.expression.text(BackendName::Sqlite).unwrap_or("NULL"))
-            .words(if generated.stored { ") STORED" } else { ") VIRTUAL" });
+            .sql(
+                generated
+                    .expression
+                    .text(BackendName::Sqlite)
+                    .unwrap_or("NULL"),
+            )
+            .words(if generated.stored {
+                ") STORED"
+            } else {
+                ") VIRTUAL"
+            });
     }
     text
 }
@@ -155,7 +164,10 @@ pub(crate) fn create_index(collection: &Name, name: &Name, index: &Index) -> Str
         .each(", ", &index.fields, index_key)
         .words(")")
         .maybe(
-            index.predicate.as_ref().and_then(|p| p.text(BackendName::Sqlite)),
+            index
+                .predicate
+                .as_ref()
+                .and_then(|p| p.text(BackendName::Sqlite)),
             |text, predicate| text.words(" WHERE ").sql(predicate),
         )
         .finish()
