@@ -444,11 +444,6 @@ impl Compilation<'_> {
     fn data(&mut self, at: usize, collection: &Collection, field: &Name, value: Option<Value>) {
         let table = self.dynamo.table(&collection.name);
         let key = key_names(collection);
-        let mut work = json!({ "table": table, "key": key, "field": field });
-        let mut input = json!({
-            "TableName": table,
-            "ExpressionAttributeNames": { "#pk": key.first(), "#f": field },
-        });
         let (update, condition) = match &value {
             Some(_) => (
                 "SET #f = :value",
@@ -459,12 +454,28 @@ impl Compilation<'_> {
                 "attribute_exists(#pk) AND attribute_exists(#f)",
             ),
         };
-        input["UpdateExpression"] = json!(update);
-        input["ConditionExpression"] = json!(condition);
-        if let Some(value) = value {
-            work["value"] = value.clone();
-            input["ExpressionAttributeValues"] = json!({ ":value": value });
-        }
+        let names = json!({ "#pk": key.first(), "#f": field });
+        let (work, input) = match value {
+            Some(value) => (
+                json!({ "table": table, "key": key, "field": field, "value": value }),
+                json!({
+                    "TableName": table,
+                    "UpdateExpression": update,
+                    "ConditionExpression": condition,
+                    "ExpressionAttributeNames": names,
+                    "ExpressionAttributeValues": { ":value": value },
+                }),
+            ),
+            None => (
+                json!({ "table": table, "key": key, "field": field }),
+                json!({
+                    "TableName": table,
+                    "UpdateExpression": update,
+                    "ConditionExpression": condition,
+                    "ExpressionAttributeNames": names,
+                }),
+            ),
+        };
         let mut step = Step::statement(at..at + 1, Statement::call("UpdateItem", Value::Null));
         step.atomicity = Atomicity::Alone;
         step.effects = vec![Effect {

@@ -293,8 +293,15 @@ impl Session for DynamoSession {
     async fn transact(&mut self, units: &[Unit]) -> (usize, Option<UnitFailure>) {
         for (done, unit) in units.iter().enumerate() {
             if !unit.steps.is_empty() {
-                let error = DbError::new("no step shares a transaction with the ledger on DynamoDB");
-                return (done, Some(UnitFailure::Database { step: Some(0), error }));
+                let error =
+                    DbError::new("no step shares a transaction with the ledger on DynamoDB");
+                return (
+                    done,
+                    Some(UnitFailure::Database {
+                        step: Some(0),
+                        error,
+                    }),
+                );
             }
             match self.record(&unit.puts).await {
                 Ok(()) => {}

@@ -1,7 +1,12 @@
 //! A table there and back again on DynamoDB Local. The credentials are those of the environment:
 //! `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY`; DynamoDB Local takes any.
 #![cfg(feature = "driver")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests"
+)]
 
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_dynamodb::Client;
@@ -10,7 +15,9 @@ use ductape_core::Migration;
 use ductape_dynamo::DynamoBackend;
 use ductape_engine::backend::{SessionError, Unit};
 use ductape_engine::ledger::{EntryQuery, Put};
-use ductape_engine::{Actor, Backend, ErrorKind, MigrationEngine, MigrationSet, Patience, Rollback};
+use ductape_engine::{
+    Actor, Backend, ErrorKind, MigrationEngine, MigrationSet, Patience, Rollback,
+};
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -92,7 +99,11 @@ async fn a_table_goes_there_and_back() {
     let server = Server::start();
     let prefix = format!("thin{}_", std::process::id());
     let table = format!("{prefix}users");
-    let backend = Arc::new(DynamoBackend::connect(&server.with_prefix(&prefix)).await.unwrap());
+    let backend = Arc::new(
+        DynamoBackend::connect(&server.with_prefix(&prefix))
+            .await
+            .unwrap(),
+    );
     let client = client(&server).await;
     let engine = MigrationEngine::new(backend.clone());
 
@@ -136,7 +147,11 @@ async fn a_table_goes_there_and_back() {
     engine.up_all(&set).await.unwrap();
 
     let levels = levels(&client, &table).await;
-    assert_eq!(levels, [Some(7), Some(7), Some(1)], "a value that is there stays");
+    assert_eq!(
+        levels,
+        [Some(7), Some(7), Some(1)],
+        "a value that is there stays"
+    );
     let found = client
         .query()
         .table_name(&table)
@@ -161,13 +176,23 @@ async fn a_table_goes_there_and_back() {
     let error = engine.up(&refused).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
     let message = error.to_string();
-    assert!(message.contains("rename attributes") && message.contains("rename a table"), "{message}");
+    assert!(
+        message.contains("rename attributes") && message.contains("rename a table"),
+        "{message}"
+    );
 
     // Two down: the field goes out of the items.
     engine.roll_back(&Rollback::Last(2)).await.unwrap();
     assert_eq!(self::levels(&client, &table).await, [None, None, None]);
     engine.roll_back(&Rollback::Last(1)).await.unwrap();
-    assert!(client.describe_table().table_name(&table).send().await.is_err());
+    assert!(
+        client
+            .describe_table()
+            .table_name(&table)
+            .send()
+            .await
+            .is_err()
+    );
     let mut reader = backend.read().await.unwrap();
     assert!(reader.entries(&EntryQuery::All).await.unwrap().is_empty());
     assert!(reader.state("schema:").await.unwrap().is_empty());
@@ -196,7 +221,9 @@ async fn levels(client: &Client, table: &str) -> Vec<Option<i64>> {
 async fn who_lost_the_lock_writes_nothing_more() {
     let server = Server::start();
     let prefix = format!("lock{}_", std::process::id());
-    let backend = DynamoBackend::connect(&server.with_prefix(&prefix)).await.unwrap();
+    let backend = DynamoBackend::connect(&server.with_prefix(&prefix))
+        .await
+        .unwrap();
     let patience = Patience {
         wait: Duration::from_millis(300),
         lease: Duration::from_secs(2),
@@ -215,7 +242,10 @@ async fn who_lost_the_lock_writes_nothing_more() {
         value: Some("1".to_owned()),
     };
     lost.record(std::slice::from_ref(&put)).await.unwrap();
-    assert_eq!(backend.force_release().await.unwrap().unwrap().owner, first.owner);
+    assert_eq!(
+        backend.force_release().await.unwrap().unwrap().owner,
+        first.owner
+    );
     let mut session = backend.lock(&second, &patience).await.unwrap();
     assert!(matches!(
         lost.record(std::slice::from_ref(&put)).await,

@@ -1,5 +1,7 @@
 //! The databases that the suites run on: one line each.
+#![allow(clippy::panic, reason = "a test without its server has failed")]
 
+use crate::servers;
 use ductape::Database;
 use ductape_core::BackendName;
 use std::path::Path;
@@ -13,10 +15,35 @@ pub struct TestDatabase {
 }
 
 /// Every database that the suites run on.
-pub const DATABASES: &[TestDatabase] = &[TestDatabase {
-    backend: BackendName::Sqlite,
-    url: |folder, case| format!("sqlite://{}", folder.join(format!("{case}.db")).display()),
-}];
+pub const DATABASES: &[TestDatabase] = &[
+    TestDatabase {
+        backend: BackendName::Sqlite,
+        url: |folder, case| format!("sqlite://{}", folder.join(format!("{case}.db")).display()),
+    },
+    TestDatabase {
+        backend: BackendName::Dynamodb,
+        url: |folder, case| with_prefix(&server(servers::dynamodb()), folder, case),
+    },
+];
+
+/// A server that a test needs and does not find is a failure that says how to start it.
+fn server(found: Result<servers::Server, servers::ServerError>) -> String {
+    match found {
+        Ok(server) => server.url,
+        Err(error) => panic!("{error:?}"),
+    }
+}
+
+/// The URL with a prefix for its tables that no other case has.
+fn with_prefix(url: &str, folder: &Path, case: &str) -> String {
+    let folder = folder.file_name().map_or_else(String::new, |name| {
+        name.to_string_lossy()
+            .chars()
+            .filter(char::is_ascii_alphanumeric)
+            .collect()
+    });
+    url.replacen("/?", &format!("/{folder}_{case}_?"), 1)
+}
 
 /// Connects to a URL.
 ///

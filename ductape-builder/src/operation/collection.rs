@@ -6,10 +6,7 @@ use crate::index::IndexBuilder;
 use crate::options::{
     CassandraOptionsBuilder, DynamoOptionsBuilder, MongoOptionsBuilder, SqlOptionsBuilder,
 };
-use ductape_core::Problem;
-use ductape_core::json::nearest;
 use ductape_core::operation::{CreateCollection, DropCollection, ModifyCollection};
-use ductape_core::schema::{CassandraOptions, DynamoOptions, MongoOptions, SqlOptions};
 use serde_json::Value;
 
 /// What else can be said of a collection that is made.
@@ -160,15 +157,6 @@ impl OptionGroup {
             OptionGroup::Cassandra => "cassandraOptions",
         }
     }
-
-    fn options(self) -> &'static [&'static str] {
-        match self {
-            OptionGroup::Sql => SqlOptions::KEYS,
-            OptionGroup::Mongo => MongoOptions::KEYS,
-            OptionGroup::Dynamo => DynamoOptions::KEYS,
-            OptionGroup::Cassandra => CassandraOptions::KEYS,
-        }
-    }
 }
 
 fn merge(document: &mut Document, group: OptionGroup, options: Document) {
@@ -251,7 +239,7 @@ pub trait ModifyCollectionOptions: Builds<Operation = ModifyCollection> {
         let option = option.into();
         self.edit(|modify| {
             changes(modify, |changes| {
-                changes.within(group.key(), |options| remove(options, group, &option));
+                changes.within(group.key(), |options| options.set(&option, Value::Null));
             })
         })
     }
@@ -264,20 +252,4 @@ fn changes(
     change: impl FnOnce(&mut Document),
 ) -> super::OperationBuilder<ModifyCollection> {
     modify.changed(|document| document.within("changes", change))
-}
-
-/// A null says nothing of its key to core's reader, so a mistyped one is told here.
-fn remove(options: &mut Document, group: OptionGroup, option: &str) {
-    options.set(option, Value::Null);
-    let known = group.options();
-    if !known.contains(&option) {
-        let problem = Problem::new(
-            option,
-            format!("{option:?} is no option of {}", group.key()),
-        );
-        options.problem(match nearest(option, known.iter().copied()) {
-            Some(near) => problem.hint(format!("did you mean {near:?}?")),
-            None => problem.hint(format!("it knows: {}", known.join(", "))),
-        });
-    }
 }

@@ -4,7 +4,9 @@ use crate::json::{Node, Read, Reader, document};
 use crate::name::Name;
 use crate::risk::Risk;
 use crate::schema::options::OPTION_KEYS;
-use crate::schema::{Collection, Options, Schema};
+use crate::schema::{
+    CassandraOptions, Collection, DynamoOptions, MongoOptions, Options, Schema, SqlOptions,
+};
 use serde_json::{Map, Value};
 
 /// Changes of a collection's comment and options, merged key by key; null takes a key away.
@@ -142,6 +144,26 @@ impl Read for CollectionChanges {
         let entries = reader.object(node, "the changes of a collection", &keys)?;
         if entries.is_empty() {
             reader.problem("at least one change is needed");
+        }
+        // A key that is taken away must be one that could be there.
+        for (group, value) in entries {
+            let known = match group.as_str() {
+                "sqlOptions" => SqlOptions::KEYS,
+                "mongoOptions" => MongoOptions::KEYS,
+                "dynamoOptions" => DynamoOptions::KEYS,
+                "cassandraOptions" => CassandraOptions::KEYS,
+                _ => continue,
+            };
+            if let Node::Object(options) = value {
+                let taken: Vec<(String, Node)> = options
+                    .iter()
+                    .filter(|(_, option)| *option == Node::Null)
+                    .cloned()
+                    .collect();
+                reader.within(group, |reader| {
+                    reader.object(&Node::Object(taken), "the options", known);
+                });
+            }
         }
         // Each group is read without its nulls, so that its keys and types are checked here already.
         let there: Vec<(String, Node)> = entries
