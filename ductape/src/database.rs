@@ -26,20 +26,25 @@ impl Database {
     /// otherwise.
     pub async fn connect(url: &str) -> Result<Self, Error> {
         let scheme = url.split(':').next().unwrap_or("");
-        let backend: Arc<dyn Backend> = match scheme {
-            #[cfg(feature = "sqlite")]
-            "sqlite" => Arc::new(ductape_sql::sqlite::SqliteBackend::new(url)?),
-            #[cfg(feature = "dynamodb")]
-            "dynamodb" => Arc::new(ductape_dynamo::DynamoBackend::connect(url).await?),
-            other => {
-                return Err(Error::of(
-                    ErrorKind::Usage,
-                    format!("no database of this program is reached by {other:?}"),
-                )
-                .hint("compile it in with its feature, or mend the URL"));
-            }
-        };
-        Ok(Self { backend })
+        #[cfg(feature = "sqlite")]
+        if scheme == "sqlite" {
+            let backend = ductape_sql::sqlite::SqliteBackend::new(url)?;
+            return Ok(Self {
+                backend: Arc::new(backend),
+            });
+        }
+        #[cfg(feature = "dynamodb")]
+        if scheme == "dynamodb" {
+            let backend = ductape_dynamo::DynamoBackend::connect(url).await?;
+            return Ok(Self {
+                backend: Arc::new(backend),
+            });
+        }
+        Err(Error::of(
+            ErrorKind::Usage,
+            format!("no database of this program is reached by {scheme:?}"),
+        )
+        .hint("compile it in with its feature, or mend the URL"))
     }
 
     /// The engine for it.

@@ -30,6 +30,8 @@ pub use database::Database;
 pub use ductape_builder as builder;
 pub use ductape_core as core;
 pub use ductape_core::{Migration, Tag};
+#[cfg(feature = "dynamodb")]
+pub use ductape_dynamo as dynamodb;
 pub use ductape_engine as engine;
 pub use ductape_engine::{Error, ErrorKind, MigrationEngine, MigrationSet};
 pub use ductape_sql::sqlite::Sqlite;
