@@ -544,4 +544,44 @@ mod tests {
         assert_eq!(file.checksum(), program.checksum());
         assert_eq!(file, program);
     }
+
+    fn checked(up: &str) -> Result<(), Problems> {
+        let up = Migration::parse_operations(up)?;
+        Migration::new("checked", None, up, None).map(|_| ())
+    }
+
+    #[test]
+    fn a_foreign_key_to_a_collection_that_is_not_known_can_be_dropped() {
+        let key = r#"{"name": "k", "type": "foreignKey", "columns": ["a"], "references": {"table": "elsewhere", "columns": ["id"]}}"#;
+        let rename = r#"{"type": "renameCollection", "from": "t", "to": "u"}"#;
+        let drop = r#"{"type": "dropConstraint", "collection": "u", "constraint": "k"}"#;
+        checked(&format!(
+            r#"[{{"type": "createCollection", "name": "t", "fields": {{"a": "integer"}}, "constraints": [{key}]}},
+                {rename}, {drop}]"#
+        ))
+        .unwrap();
+        checked(&format!(
+            r#"[{{"type": "createCollection", "name": "t", "fields": {{"a": "integer"}}}},
+                {{"type": "addConstraint", "collection": "t", "constraint": {key}}}, {rename}, {drop}]"#
+        ))
+        .unwrap();
+        let without = format!(
+            r#"[{{"type": "createCollection", "name": "u", "fields": {{"a": "integer"}}}}, {drop}]"#
+        );
+        assert!(checked(&without).is_err());
+    }
+
+    #[test]
+    fn a_new_collection_cannot_point_at_one_that_is_gone() {
+        let create = |target: &str| {
+            format!(
+                r#"[{{"type": "dropCollection", "name": "{target}"}},
+                    {{"type": "createCollection", "name": "t", "fields": {{"a": {{"type": "integer", "unique": true}}}},
+                      "constraints": [{{"type": "foreignKey", "columns": ["a"],
+                                        "references": {{"table": "{target}", "columns": ["a"]}}}}]}}]"#
+            )
+        };
+        assert!(checked(&create("gone")).is_err());
+        assert!(checked(&create("t")).is_ok());
+    }
 }
