@@ -3,9 +3,9 @@
 use crate::checksum::Checksum;
 use crate::json::{self, Node, Read, Reader};
 use crate::name::Name;
-use crate::operation::{Operation, SchemaErrorKind};
+use crate::operation::{CreateCollection, DropConstraint, Operation, SchemaErrorKind};
 use crate::problem::{Problem, Problems};
-use crate::schema::{Rule, Schema};
+use crate::schema::Schema;
 use crate::tag::Tag;
 use serde::ser::SerializeMap;
 use std::collections::BTreeSet;
@@ -354,6 +354,8 @@ fn check_names(operation: &Operation, reader: &mut Reader) {
 pub struct Sketch {
     known: Schema,
     gone: BTreeSet<Name>,
+    /// Known collections that have foreign keys which are not: what they point at is not known.
+    loose: BTreeSet<Name>,
 }
 
 impl Sketch {
@@ -379,25 +381,36 @@ impl Sketch {
         let known = subject.is_some_and(|subject| self.known.collection(subject).is_some());
         let outcome = match operation {
             Operation::CreateCollection(create) => {
+                if let Some(gone) = points_at_gone(create, &self.gone) {
+                    return Err(gone);
+                }
                 let mut create = create.clone();
+                let name = create.name.clone();
+                let all = create.constraints.len();
                 create.constraints.retain(|constraint| {
                     constraint.references().is_none_or(|references| {
                         references.table == create.name
                             || self.known.collection(&references.table).is_some()
                     })
                 });
-                if let Some(gone) = points_at_gone(&create.constraints, &self.gone) {
-                    return Err(gone);
+                let loose = create.constraints.len() < all;
+                let outcome = Operation::from(create).apply(&mut self.known);
+                if outcome.is_ok() && loose {
+                    self.loose.insert(name);
                 }
-                Operation::from(create).apply(&mut self.known)
+                outcome
             }
             Operation::AddConstraint(add) if known => match add.constraint.references() {
                 Some(references) if self.gone.contains(&references.table) => {
                     return Err(gone_target(&references.table));
                 }
-                Some(references) if self.known.collection(&references.table).is_none() => Ok(()),
+                Some(references) if self.known.collection(&references.table).is_none() => {
+                    self.loose.insert(add.collection.clone());
+                    Ok(())
+                }
                 _ => operation.apply(&mut self.known),
             },
+            Operation::DropConstraint(drop) if self.may_have(drop) => Ok(()),
             Operation::RenameCollection(rename) => {
                 let outcome = if known {
                     operation.apply(&mut self.known)
@@ -412,6 +425,9 @@ impl Sketch {
                 if outcome.is_ok() {
                     self.gone.insert(rename.from.clone());
                     self.gone.remove(&rename.to);
+                    if self.loose.remove(&rename.from) {
+                        self.loose.insert(rename.to.clone());
+                    }
                 }
                 outcome
             }
@@ -428,6 +444,7 @@ impl Sketch {
                 };
                 if outcome.is_ok() {
                     self.gone.insert(drop.name.clone());
+                    self.loose.remove(&drop.name);
                 }
                 outcome
             }
@@ -453,6 +470,17 @@ impl Sketch {
     }
 }
 
+impl Sketch {
+    /// Whether a constraint that is not known may be one of the foreign keys that are not.
+    fn may_have(&self, drop: &DropConstraint) -> bool {
+        self.loose.contains(&drop.collection)
+            && self
+                .known
+                .collection(&drop.collection)
+                .is_some_and(|collection| collection.constraint(&drop.constraint).is_none())
+    }
+}
+
 fn tolerates_absence(operation: &Operation) -> bool {
     matches!(operation, Operation::DropCollection(drop) if drop.if_exists)
 }
@@ -464,17 +492,12 @@ fn gone_target(table: &Name) -> Problem {
     )
 }
 
-fn points_at_gone(
-    constraints: &[crate::schema::Constraint],
-    gone: &BTreeSet<Name>,
-) -> Option<Problem> {
-    constraints
+fn points_at_gone(create: &CreateCollection, gone: &BTreeSet<Name>) -> Option<Problem> {
+    create
+        .constraints
         .iter()
-        .filter_map(|constraint| match &constraint.rule {
-            Rule::ForeignKey(_, references) => Some(&references.table),
-            _ => None,
-        })
-        .find(|table| gone.contains(*table))
+        .filter_map(|constraint| Some(&constraint.references()?.table))
+        .find(|table| **table != create.name && gone.contains(*table))
         .map(gone_target)
 }
 
