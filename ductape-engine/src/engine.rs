@@ -1053,17 +1053,7 @@ fn guarded(
     guard: &ductape_core::compiler::Guard,
     answer: &crate::backend::GuardAnswer,
 ) -> Error {
-    let examples = if answer.examples.is_empty() {
-        String::new()
-    } else {
-        format!(", for instance {}", answer.examples.join(", "))
-    };
-    let error = Error::of(
-        ErrorKind::Refused,
-        format!("{} {} stand in the way{examples}", answer.count, guard.rows),
-    )
-    .tag(ready.tag())
-    .hint(guard.hint.clone());
+    let error = crate::journal::in_the_way(guard, answer).tag(ready.tag());
     match ready.describe_step(step) {
         Some(describe) => error.operation(describe),
         None => error,

@@ -659,7 +659,8 @@ impl From<DbError> for Failure {
     }
 }
 
-fn in_the_way(
+/// What a guard counted, as an error.
+pub(crate) fn in_the_way(
     guard: &ductape_core::compiler::Guard,
     answer: &crate::backend::GuardAnswer,
 ) -> Error {

@@ -2,7 +2,7 @@
 
 use crate::engine::MigrationEngine;
 use crate::error::{Error, ErrorKind, Result};
-use crate::ledger::{EntryQuery, EntryStatus, EntrySummary, LastApplied, LogLine};
+use crate::ledger::{Entry, EntryQuery, EntryStatus, EntrySummary, LastApplied, LogLine};
 use crate::lock::Holder;
 use crate::set::MigrationSet;
 use ductape_core::{Checksum, Migration, Tag};
@@ -92,6 +92,22 @@ pub struct HistoryEntry {
     pub migration: Migration,
 }
 
+impl HistoryEntry {
+    fn of(entry: Entry) -> Result<Self> {
+        Ok(Self {
+            migration: entry.migration()?,
+            seq: entry.seq,
+            tag: entry.tag,
+            name: entry.name,
+            checksum: entry.checksum,
+            applied_at: entry.applied_at,
+            duration_ms: entry.duration_ms,
+            applied_by: entry.applied_by,
+            status: entry.status,
+        })
+    }
+}
+
 impl MigrationEngine {
     /// Where the database stands against a set. Changes nothing; works with a read-only account and
     /// on an empty database.
@@ -134,22 +150,7 @@ impl MigrationEngine {
     pub async fn history(&self) -> Result<Vec<HistoryEntry>> {
         let mut reader = self.backend.read().await?;
         let entries = reader.entries(&EntryQuery::All).await?;
-        entries
-            .into_iter()
-            .map(|entry| {
-                Ok(HistoryEntry {
-                    migration: entry.migration()?,
-                    seq: entry.seq,
-                    tag: entry.tag,
-                    name: entry.name,
-                    checksum: entry.checksum,
-                    applied_at: entry.applied_at,
-                    duration_ms: entry.duration_ms,
-                    applied_by: entry.applied_by,
-                    status: entry.status,
-                })
-            })
-            .collect()
+        entries.into_iter().map(HistoryEntry::of).collect()
     }
 
     /// Every up, down, repair and failure that ever happened, oldest first. Changes nothing.
@@ -175,17 +176,7 @@ impl MigrationEngine {
                 Error::of(ErrorKind::Mismatch, format!("{tag} is not applied"))
                     .hint("see with `ductape history` what is applied")
             })?;
-        Ok(HistoryEntry {
-            migration: entry.migration()?,
-            seq: entry.seq,
-            tag: entry.tag,
-            name: entry.name,
-            checksum: entry.checksum,
-            applied_at: entry.applied_at,
-            duration_ms: entry.duration_ms,
-            applied_by: entry.applied_by,
-            status: entry.status,
-        })
+        HistoryEntry::of(entry)
     }
 
     /// Who holds the lock. Changes nothing.
