@@ -237,6 +237,8 @@ pub enum Target {
     Native {
         kind: String,
         name: Name,
+        /// The collection that it stands on; a trigger's name may be taken once on each.
+        on: Option<Name>,
     },
     /// Rows, whose change the catalog does not show.
     Data {
