@@ -770,11 +770,7 @@ impl Compilation<'_> {
             None => found.alone,
         };
         let step = self.step(at, text.to_owned());
-        step.effects.push(Effect {
-            target: Target::Anything,
-            before: Mark::Present,
-            after: Mark::Present,
-        });
+        step.effects.push(Effect::of_raw(text));
         if alone {
             step.atomicity = Atomicity::Alone;
             step.risks.push(Risk::new(
