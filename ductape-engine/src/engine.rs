@@ -226,6 +226,9 @@ impl MigrationEngine {
     ) -> Result<Report> {
         let actor = Actor::current();
         let mut session = self.backend.lock(&actor, &self.options.patience).await?;
+        if let Some(observer) = &self.options.observer {
+            observer.event(&Event::Locked);
+        }
         let entries = session.summaries().await?;
         let mut run = Run {
             engine: self,
