@@ -463,7 +463,7 @@ impl Run<'_> {
     }
 
     /// The schema at hand, and where it is not as recorded.
-    async fn at_hand(&mut self, scope: &Scope) -> Result<(Schema, Vec<Difference>)> {
+    pub(crate) async fn at_hand(&mut self, scope: &Scope) -> Result<(Schema, Vec<Difference>)> {
         let backend = self.engine.backend.clone();
         let at_hand = at_hand(self.reader(), backend.compiler(), scope, true).await?;
         Ok((at_hand.schema, at_hand.differences))
@@ -634,7 +634,7 @@ impl Run<'_> {
         let (schema, differences) = self.at_hand(&Scope::All).await?;
         let changed: BTreeSet<&Name> = differences
             .iter()
-            .map(|difference| &difference.collection)
+            .filter_map(|difference| difference.collection.as_ref())
             .filter(|name| !drifted.contains(*name))
             .collect();
         let puts: Vec<Put> = changed
@@ -985,9 +985,10 @@ impl Run<'_> {
         let about: Vec<Difference> = differences
             .iter()
             .filter(|difference| {
-                operations
-                    .iter()
-                    .any(|operation| operation.collection() == Some(&difference.collection))
+                operations.iter().any(|operation| {
+                    operation.collection() == difference.collection.as_ref()
+                        && difference.collection.is_some()
+                })
             })
             .cloned()
             .collect();
@@ -1064,7 +1065,7 @@ fn touched_by(wanted: &[(Entry, Vec<Operation>)], name: &Name) -> bool {
 fn drifted(differences: &[Difference]) -> BTreeSet<Name> {
     differences
         .iter()
-        .map(|difference| difference.collection.clone())
+        .filter_map(|difference| difference.collection.clone())
         .collect()
 }
 

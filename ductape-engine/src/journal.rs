@@ -50,7 +50,7 @@ impl Run<'_> {
         self.go_on(entry, frozen, ready).await
     }
 
-    async fn entry(&mut self, tag: &ductape_core::Tag) -> Result<Entry> {
+    pub(crate) async fn entry(&mut self, tag: &ductape_core::Tag) -> Result<Entry> {
         self.session
             .entries(&EntryQuery::Tags(vec![tag.clone()]))
             .await?
@@ -451,12 +451,7 @@ impl Run<'_> {
             duration_ms,
             None,
         )));
-        for (name, value) in &frozen.records {
-            puts.push(Put::State {
-                key: format!("{}{name}", crate::ledger::RECORD_PREFIX),
-                value: (!value.is_null()).then(|| value.to_string()),
-            });
-        }
+        puts.extend(frozen.record_puts());
         puts.extend(frozen.respelled.iter().map(|name| Put::State {
             key: format!("{}{name}", crate::ledger::RESPELLED_PREFIX),
             value: Some(String::new()),
@@ -589,7 +584,11 @@ impl Run<'_> {
     }
 
     /// Accepts an edited migration whose run failed, if the steps that were done are unchanged.
-    async fn accept_edit(&mut self, entry: &mut Entry, edited: &Migration) -> Result<()> {
+    pub(crate) async fn accept_edit(
+        &mut self,
+        entry: &mut Entry,
+        edited: &Migration,
+    ) -> Result<()> {
         let frozen = entry.frozen()?;
         let done = entry.steps_done as usize;
         let undo = self.undo_of(entry, &frozen).await?;

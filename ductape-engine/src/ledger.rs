@@ -214,6 +214,16 @@ pub struct Frozen {
     pub respelled: Vec<String>,
 }
 
+impl Frozen {
+    /// The writes that put the collections on record as they are when the plan is done.
+    pub fn record_puts(&self) -> impl Iterator<Item = Put> + '_ {
+        self.records.iter().map(|(name, value)| Put::State {
+            key: format!("{RECORD_PREFIX}{name}"),
+            value: (!value.is_null()).then(|| value.to_string()),
+        })
+    }
+}
+
 /// A spelled operation in a frozen plan.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FrozenOperation {
