@@ -16,6 +16,7 @@ mod prepare;
 mod repair;
 mod report;
 mod set;
+mod settle;
 mod status;
 mod verify;
 

@@ -5,10 +5,10 @@ use crate::backend::Scope;
 use crate::engine::{MigrationEngine, Run, now, unknown_tag};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::{
-    Entry, EntryQuery, EntryStatus, EntrySummary, LogLine, Progress, Put, RECORD_PREFIX,
-    read_record, record_value,
+    Entry, EntryQuery, EntryStatus, EntrySummary, LogLine, NATIVE_PREFIX, Progress, Put,
+    RECORD_PREFIX, native_key, read_native, read_record, record_key, record_value,
 };
-use crate::prepare::{Prepared, prepare};
+use crate::prepare::{Prepared, prepare, row_puts};
 use crate::set::MigrationSet;
 use ductape_core::{Direction, Irreversible, Migration, Name, Operation, Schema, Tag};
 use serde::Serialize;
@@ -168,7 +168,7 @@ impl Run<'_> {
         if let Some(written) = given.written_down() {
             return Ok(Ok(written.to_vec()));
         }
-        let (mut schema, _) = self.at_hand(&Scope::All).await?;
+        let mut schema = self.at_hand(&Scope::All).await?.schema;
         let later = self.session.entries(&EntryQuery::After(entry.seq)).await?;
         for later in later.iter().rev() {
             if let Err(why) = take_back(later, &mut schema) {
@@ -249,12 +249,14 @@ impl Run<'_> {
 
     /// An entry of a migration that is done without Ductape, with the record as it leaves it.
     async fn insert_applied(&mut self, given: Migration, tag: &Tag) -> Result<Repaired> {
-        let mut recorded = self.recorded_schema().await?;
-        let (ready, message) = match self.prepare_given(&given, &mut recorded) {
-            Ok(ready) => (
-                ready,
-                "it counts as applied, and the record follows; nothing was run".to_owned(),
-            ),
+        let before = self.recorded_schema().await?;
+        let mut after = before.clone();
+        let (ready, message) = match self.prepare_given(&given, &mut after) {
+            Ok(mut ready) => {
+                ready.rows.extend(changed_natives(&before, &after));
+                let message = "it counts as applied, and the record follows; nothing was run";
+                (ready, message.to_owned())
+            }
             // What it is about was not on record: the database alone shows what it left.
             Err(error) => {
                 let why = error.details().message.clone();
@@ -283,18 +285,21 @@ impl Run<'_> {
         for (key, value) in self.session.state(RECORD_PREFIX).await? {
             schema.put(read_record(&key, &value)?);
         }
+        for (key, value) in self.session.state(NATIVE_PREFIX).await? {
+            schema.put_native(read_native(&key, &value)?);
+        }
         Ok(schema)
     }
 
     /// A migration whose way back cannot be derived: what it is about goes on record as it is live.
     async fn prepared_as_live(&mut self, given: Migration, why: &str) -> Result<Prepared> {
-        let (schema, _) = self.at_hand(&Scope::All).await?;
+        let schema = self.at_hand(&Scope::All).await?.schema;
         let names: BTreeSet<Name> = given.up().iter().flat_map(names_of).collect();
-        let records = names
+        let rows = names
             .into_iter()
             .map(|name| {
                 let value = schema.collection(&name).map(|c| record_value(c));
-                (name, value)
+                (record_key(&name), value)
             })
             .collect();
         let way_back = match given.written_down() {
@@ -312,8 +317,8 @@ impl Run<'_> {
             resolved: Vec::new(),
             steps: Vec::new(),
             way_back,
-            records,
-            respelled: Vec::new(),
+            rows,
+            followed: false,
         })
     }
 
@@ -337,7 +342,7 @@ impl Run<'_> {
         entry.steps_done = entry.steps_total;
         let summary = entry.summary();
         let mut puts = vec![Put::Update(entry)];
-        puts.extend(frozen.record_puts());
+        puts.extend(row_puts(&frozen.rows));
         let message = "it counts as applied in full; nothing was run".to_owned();
         let repaired = self
             .put_repair("markApplied", Some(tag), message, puts)
@@ -420,6 +425,18 @@ impl Run<'_> {
             });
             names.push(name);
         }
+        for (key, value) in self.session.state(NATIVE_PREFIX).await? {
+            let record = read_native(&key, &value).ok();
+            let shown = live.natives().find(|native| native_key(native) == key);
+            if record.is_some() && record.as_ref() == shown.map(|native| &**native) {
+                continue;
+            }
+            names.push(key.strip_prefix(NATIVE_PREFIX).unwrap_or(&key).to_owned());
+            puts.push(Put::State {
+                key,
+                value: shown.and_then(|native| serde_json::to_string(&**native).ok()),
+            });
+        }
         let message = if names.is_empty() {
             "the record is what the database shows".to_owned()
         } else {
@@ -482,6 +499,21 @@ fn down_text(down: Result<Vec<Operation>, String>) -> String {
         Err(why) => serde_json::Value::String(format!("no way back is known: {why}")),
     };
     value.to_string()
+}
+
+/// The rows of native definitions that a migration makes, changes or takes away.
+fn changed_natives(before: &Schema, after: &Schema) -> Vec<(String, Option<String>)> {
+    let mut gone: BTreeSet<String> = before.natives().map(|native| native_key(native)).collect();
+    let mut rows = Vec::new();
+    for native in after.natives() {
+        let key = native_key(native);
+        gone.remove(&key);
+        if before.native(native) != Some(native) {
+            rows.push((key, serde_json::to_string(&**native).ok()));
+        }
+    }
+    rows.extend(gone.into_iter().map(|key| (key, None)));
+    rows
 }
 
 fn names_of(operation: &Operation) -> Vec<Name> {
