@@ -977,9 +977,10 @@ impl Run<'_> {
         let about: Vec<Difference> = differences
             .iter()
             .filter(|difference| {
-                operations
-                    .iter()
-                    .any(|operation| operation.collection() == Some(&difference.collection))
+                operations.iter().any(|operation| {
+                    operation.collection() == difference.collection.as_ref()
+                        && difference.collection.is_some()
+                })
             })
             .cloned()
             .collect();
