@@ -52,8 +52,10 @@ pub(crate) fn prepare(
 ) -> Result<Prepared, Unprepared> {
     let before = schema.clone();
     let naming = compiler.capabilities().naming();
-    let resolved =
-        resolve(operations, schema, &naming).map_err(|e| Unprepared::Misfit(misfit(e)))?;
+    schema.set_way_back(direction == Direction::Down);
+    let resolved = resolve(operations, schema, &naming);
+    schema.set_way_back(false);
+    let resolved = resolved.map_err(|e| Unprepared::Misfit(misfit(e)))?;
     let steps = compiler
         .compile(&resolved, &Context::new(direction))
         .map_err(|refusals| {

@@ -155,6 +155,7 @@ fn field(column: &ParsedColumn, strict: bool) -> Option<(Field, Vec<Constraint>)
                 name: check_name.clone(),
                 rule: Rule::Check(Expression::new(text)),
                 deferrable: None,
+                native: BTreeMap::new(),
             }),
         }
     }
