@@ -137,11 +137,19 @@ impl Prepared {
             })
     }
 
-    /// Whether it has raw statements, after which the model is open until the catalog's mark tells.
+    /// Whether the model is open after it until the catalog's mark tells: after raw statements, and
+    /// where native definitions follow a new name, which they do in the database's own way.
     pub fn is_open(&self) -> bool {
-        self.resolved
-            .iter()
-            .any(|r| matches!(r.operation, Operation::Raw(_) | Operation::Restore(_)))
+        self.resolved.iter().any(|r| match &r.operation {
+            Operation::Raw(_) | Operation::Restore(_) => true,
+            Operation::RenameCollection(rename) => {
+                r.before.natives_about(&rename.from).next().is_some()
+            }
+            Operation::RenameField(rename) => {
+                r.before.natives_about(&rename.collection).next().is_some()
+            }
+            _ => false,
+        })
     }
 
     /// The way back as the ledger keeps it: operations, or the reason why there is none.

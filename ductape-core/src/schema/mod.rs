@@ -107,7 +107,9 @@ impl Schema {
         let about = |native: &NativeDefinition| {
             native.on.as_ref() == Some(collection)
                 || native.after.contains(collection)
-                || crate::expression::mentions(&native.definition, collection)
+                // The words of a virtual table are its columns; what it stands on is said.
+                || native.kind != "virtual table"
+                    && crate::expression::mentions(&native.definition, collection)
         };
         self.natives_with_dependants(about).into_iter()
     }
@@ -161,7 +163,9 @@ impl Schema {
         for native in about {
             let named = |name: &Name| crate::expression::mentions(&native.definition, name);
             let either = |name: &Name| name == from || name == to;
-            let shared = self.natives().any(|other| either(&other.name))
+            let shared = self
+                .natives()
+                .any(|other| either(&other.name) || native.after.contains(&other.name))
                 || self.collections().any(|other| {
                     let has = other.field(from).is_some() || other.field(to).is_some();
                     let about = || native.after.contains(&other.name) || named(&other.name);
