@@ -2,5 +2,6 @@
 
 #[cfg(feature = "sqlite")]
 mod ledger;
+pub mod postgres;
 pub mod sqlite;
 mod writer;
