@@ -2,5 +2,6 @@
 
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod ledger;
+pub mod postgres;
 pub mod sqlite;
 mod writer;

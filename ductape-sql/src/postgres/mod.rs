@@ -1,0 +1,21 @@
+//! PostgreSQL.
+//!
+//! The compiler is pure: the same operations give the same statements, and nothing is asked of a
+//! server. Names stand without a schema; the session's `search_path` says where they live.
+
+mod capabilities;
+mod compiler;
+mod constraint;
+mod defaults;
+mod dialect;
+mod effects;
+mod enum_type;
+mod guard;
+mod index;
+mod literal;
+mod normal;
+mod table;
+mod types;
+
+pub use capabilities::CAPABILITIES;
+pub use dialect::Postgres;
