@@ -8,6 +8,7 @@
 
 use ductape_core::Name;
 use ductape_core::compiler::{Effect, Mark, Target};
+use ductape_core::schema::NativeDefinition;
 use serde_json::json;
 
 fn made(target: Target) -> Effect {
@@ -61,6 +62,45 @@ pub(crate) fn field_made(collection: &Name, name: &Name) -> Effect {
 
 pub(crate) fn field_gone(collection: &Name, name: &Name) -> Effect {
     gone(field(collection, name))
+}
+
+pub(crate) fn field_changed(collection: &Name, name: &Name) -> Effect {
+    Effect {
+        target: field(collection, name),
+        before: Mark::Present,
+        after: Mark::Present,
+    }
+}
+
+pub(crate) fn collection_renamed(from: &Name, to: &Name) -> [Effect; 2] {
+    [collection_gone(from), collection_made(to)]
+}
+
+pub(crate) fn field_renamed(collection: &Name, from: &Name, to: &Name) -> [Effect; 2] {
+    [field_gone(collection, from), field_made(collection, to)]
+}
+
+pub(crate) fn native_gone(native: &NativeDefinition) -> Effect {
+    gone(native_target(native))
+}
+
+pub(crate) fn native_made(native: &NativeDefinition) -> Effect {
+    made(native_target(native))
+}
+
+fn native_target(native: &NativeDefinition) -> Target {
+    Target::Native {
+        kind: native.kind.clone(),
+        name: native.name.clone(),
+    }
+}
+
+pub(crate) fn anything() -> Effect {
+    Effect {
+        target: Target::Anything,
+        before: Mark::Present,
+        after: Mark::Present,
+    }
 }
 
 pub(crate) fn index_made(collection: &Name, name: &Name) -> Effect {
