@@ -1,5 +1,6 @@
 //! What a database's compiler is: pure, from resolved operations to steps.
 
+use crate::backend_name::BackendName;
 use crate::capabilities::Capabilities;
 use crate::name::Name;
 use crate::operation::Operation;
@@ -72,6 +73,14 @@ pub fn reconcile_by_normal_form<C: Compiler + ?Sized>(
 ) -> Reconciled {
     match (record, live) {
         (Some(record), Some(live)) => {
+            let adopting;
+            let record = if compiler.capabilities().respells_expressions {
+                let backend = compiler.capabilities().backend;
+                adopting = adopting_what_is_new(record, live, backend);
+                &adopting
+            } else {
+                record
+            };
             let normal = compiler.normalize(record);
             if normal == *live {
                 return Reconciled {
@@ -95,6 +104,18 @@ pub fn reconcile_by_normal_form<C: Compiler + ?Sized>(
         },
         (None, None) => Reconciled::default(),
     }
+}
+
+/// The record with the live spelling of each expression whose spelling is not on record yet: the run
+/// that made it was cut off before it could read it back.
+fn adopting_what_is_new(
+    record: &Collection,
+    live: &Collection,
+    backend: BackendName,
+) -> Collection {
+    let mut spellings = live.spellings(backend);
+    spellings.extend(record.adopted());
+    record.clone().adopting(&spellings)
 }
 
 /// The live collection with every part that the record agrees with as the record has it.
@@ -216,6 +237,8 @@ pub enum Target {
     Native {
         kind: String,
         name: Name,
+        /// The collection that it stands on; a trigger's name may be taken once on each.
+        on: Option<Name>,
     },
     /// Rows, whose change the catalog does not show.
     Data {

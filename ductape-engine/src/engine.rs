@@ -1,11 +1,11 @@
 //! Up, down and redo: the story, top to bottom, in the order in which it happens.
 
 use crate::at_hand::{at_hand, scope_of};
-use crate::backend::{Backend, Reader, Session, Unit, UnitFailure, lock_lost};
+use crate::backend::{Backend, Reader, Scope, Session, Unit, UnitFailure, lock_lost};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::{
     Entry, EntryQuery, EntryStatus, EntrySummary, HEAD_KEY, Head, LEDGER_FORMAT, LastApplied,
-    LogLine, Progress, Put, action_word, record_key, record_value,
+    LogLine, Progress, Put, RESPELLED_PREFIX, action_word, read_record, record_key, record_value,
 };
 use crate::lock::{Actor, Patience};
 use crate::observer::{Event, Observer};
@@ -234,7 +234,10 @@ impl MigrationEngine {
             report: Report::default(),
             head_cleared: false,
         };
-        let outcome = work(&mut run).await;
+        let mut outcome = work(&mut run).await;
+        if outcome.is_ok() {
+            outcome = run.adopt_spellings().await;
+        }
         let Run {
             session, report, ..
         } = run;
@@ -347,6 +350,7 @@ impl Run<'_> {
             tagged
         };
         self.apply(migrations).await?;
+        self.adopt_spellings().await?;
         // Known to be complete, so that the next start is one query of one row.
         if match_set(set, &self.entries)?.iter().all(Option::is_some) {
             self.remember_complete(set).await?;
@@ -423,11 +427,43 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// Puts on record how the server spells the expressions of what was changed, so that they are
+    /// compared with what it shows and not with what was written. A run that was cut off before leaves
+    /// its part to the next.
+    async fn adopt_spellings(&mut self) -> Result<()> {
+        let capabilities = self.engine.backend.compiler().capabilities();
+        if !capabilities.respells_expressions {
+            return Ok(());
+        }
+        let rows = self.session.state(RESPELLED_PREFIX).await?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let name = |key: &str| Name::new(key.strip_prefix(RESPELLED_PREFIX)?).ok();
+        let names: BTreeSet<Name> = rows.iter().filter_map(|(key, _)| name(key)).collect();
+        let keys: Vec<String> = names.iter().map(record_key).collect();
+        let live = self.session.introspect(&Scope::Only(names)).await?;
+        let mut puts: Vec<Put> = rows
+            .into_iter()
+            .map(|(key, _)| Put::State { key, value: None })
+            .collect();
+        for (key, value) in self.session.state_of(&keys).await? {
+            let record = read_record(&key, &value)?;
+            let Some(live) = live.collection(&record.name) else {
+                continue;
+            };
+            let adopted = record.adopting(&live.spellings(capabilities.backend));
+            puts.push(Put::State {
+                key,
+                value: Some(record_value(&adopted)),
+            });
+        }
+        self.session.record(&puts).await?;
+        Ok(())
+    }
+
     /// The schema at hand, and where it is not as recorded.
-    async fn at_hand(
-        &mut self,
-        scope: &crate::backend::Scope,
-    ) -> Result<(Schema, Vec<Difference>)> {
+    async fn at_hand(&mut self, scope: &Scope) -> Result<(Schema, Vec<Difference>)> {
         let backend = self.engine.backend.clone();
         let at_hand = at_hand(self.reader(), backend.compiler(), scope, true).await?;
         Ok((at_hand.schema, at_hand.differences))
@@ -595,7 +631,7 @@ impl Run<'_> {
     /// What a raw statement did to collections on record is history, too: the record follows. What was
     /// not as recorded before the run stays a difference.
     async fn follow_raw(&mut self, drifted: &BTreeSet<Name>) -> Result<()> {
-        let (schema, differences) = self.at_hand(&crate::backend::Scope::All).await?;
+        let (schema, differences) = self.at_hand(&Scope::All).await?;
         let changed: BTreeSet<&Name> = differences
             .iter()
             .map(|difference| &difference.collection)

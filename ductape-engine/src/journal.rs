@@ -123,6 +123,7 @@ impl Run<'_> {
                     what_to_supply: String::new(),
                 }),
             records: Vec::new(),
+            respelled: Vec::new(),
         };
         self.go_on(entry, frozen, ready).await
     }
@@ -456,6 +457,10 @@ impl Run<'_> {
                 value: (!value.is_null()).then(|| value.to_string()),
             });
         }
+        puts.extend(frozen.respelled.iter().map(|name| Put::State {
+            key: format!("{}{name}", crate::ledger::RESPELLED_PREFIX),
+            value: Some(String::new()),
+        }));
         self.session.record(&puts).await?;
         self.finished(ready, summary, duration_ms);
         Ok(())

@@ -1,11 +1,12 @@
 //! The ledger: what is kept in the database itself.
 
 use crate::error::{Error, ErrorKind, Result};
-use ductape_core::json::{Read, Reader, parse};
+use ductape_core::json::{Node, Read, Reader, parse};
 use ductape_core::operation::CreateCollection;
 use ductape_core::{Checksum, Collection, Direction, Migration, Name, Operation, Step, Tag};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// The format of the ledger that this version writes.
 pub const LEDGER_FORMAT: u32 = 1;
@@ -208,6 +209,9 @@ pub struct Frozen {
     pub steps: Vec<Step>,
     /// The collections on record when it is done: each as `createCollection`, or null where it goes.
     pub records: Vec<(String, Value)>,
+    /// Those of them whose expressions the server will spell in its own way.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub respelled: Vec<String>,
 }
 
 /// A spelled operation in a frozen plan.
@@ -311,14 +315,36 @@ pub const RECORD_PREFIX: &str = "schema:";
 /// What the keys of native definitions on record begin with.
 pub const NATIVE_PREFIX: &str = "native:";
 
+/// What the keys begin with that name collections whose expressions are still to be read back in the
+/// spelling of the server.
+pub const RESPELLED_PREFIX: &str = "respelled:";
+
+/// The key that says that a collection's expressions are to be read back.
+pub fn respelled_key(name: &Name) -> String {
+    format!("{RESPELLED_PREFIX}{name}")
+}
+
 /// The key of a collection on record.
 pub fn record_key(name: &Name) -> String {
     format!("{RECORD_PREFIX}{name}")
 }
 
-/// A collection as it stands on record.
+/// The spellings that a server adopted for expressions, in a collection's row of the record.
+const ADOPTED: &str = "adopted";
+
+/// A collection as it stands on record: as `createCollection` has it, and beside it the spellings that
+/// the server adopted for its expressions.
 pub fn record_value(collection: &Collection) -> String {
-    serde_json::to_string(&CreateCollection::of(collection)).unwrap_or_default()
+    let adopted = collection.adopted();
+    if adopted.is_empty() {
+        return serde_json::to_string(&CreateCollection::of(collection)).unwrap_or_default();
+    }
+    let mut value = serde_json::to_value(CreateCollection::of(collection)).unwrap_or_default();
+    if let Value::Object(object) = &mut value {
+        let adopted = adopted.into_iter().map(|(k, v)| (k, Value::String(v)));
+        object.insert(ADOPTED.to_owned(), Value::Object(adopted.collect()));
+    }
+    value.to_string()
 }
 
 /// A collection read from the record.
@@ -335,17 +361,25 @@ pub fn read_record(key: &str, value: &str) -> Result<Collection> {
     };
     let node = parse(value, usize::MAX).map_err(|problem| broken(problem.to_string()))?;
     let mut reader = Reader::new();
-    let mut with_type = vec![(
-        "type".to_owned(),
-        ductape_core::json::Node::Text("createCollection".to_owned()),
-    )];
-    if let ductape_core::json::Node::Object(entries) = node {
-        with_type.extend(entries);
+    let mut adopted = BTreeMap::new();
+    let mut operation = vec![("type".to_owned(), Node::Text("createCollection".to_owned()))];
+    if let Node::Object(entries) = node {
+        for (name, value) in entries {
+            if name == ADOPTED {
+                adopted = reader
+                    .within(ADOPTED, |reader| BTreeMap::read(&value, reader))
+                    .unwrap_or_default();
+            } else {
+                operation.push((name, value));
+            }
+        }
     }
-    let operation = Operation::read(&ductape_core::json::Node::Object(with_type), &mut reader);
+    let operation = Operation::read(&Node::Object(operation), &mut reader);
     let problems = reader.finish();
     match (operation, problems.first()) {
-        (Some(Operation::CreateCollection(create)), None) => Ok(create.as_collection()),
+        (Some(Operation::CreateCollection(create)), None) => {
+            Ok(create.as_collection().adopting(&adopted))
+        }
         (_, problem) => Err(broken(
             problem.map_or_else(|| "it is no collection".to_owned(), ToString::to_string),
         )),
@@ -357,5 +391,37 @@ pub fn action_word(direction: Direction) -> &'static str {
     match direction {
         Direction::Up => "up",
         Direction::Down => "down",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn the_record_keeps_the_spellings_that_a_server_adopted() {
+        let written = r#"{"name":"orders","fields":[
+            {"name":"total","type":"integer","default":{"expression":"1+1"}},
+            {"name":"double","type":"integer","generated":{"expression":"total*2","stored":true}}],
+            "indexes":[{"name":"big","fields":["total",{"expression":"abs(total)"}],"where":"total>9"}],
+            "constraints":[{"name":"positive","type":"check","expression":"total>0"}]}"#;
+        let record = read_record("schema:orders", written).unwrap();
+        assert_eq!(read_record("", &record_value(&record)).unwrap(), record);
+        let places: Vec<String> = record.expressions().map(|(place, _)| place).collect();
+        let spellings: BTreeMap<String, String> = places
+            .iter()
+            .map(|place| (place.clone(), format!("(adopted at {place})")))
+            .collect();
+        let adopted = record.adopting(&spellings);
+        assert_eq!(adopted.adopted(), spellings);
+        assert_eq!(spellings.len(), 5);
+        let again = read_record("", &record_value(&adopted)).unwrap();
+        assert_eq!(again.adopted(), spellings);
+        let authored = again
+            .expressions()
+            .find(|(place, _)| place == "indexes.big.where");
+        let backend = ductape_core::BackendName::Postgresql;
+        assert_eq!(authored.unwrap().1.authored(backend), Some("total>9"));
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::at_hand::touched;
 use crate::error::{Error, ErrorKind, Result};
-use crate::ledger::{Frozen, FrozenOperation, Put, record_key, record_value};
+use crate::ledger::{Frozen, FrozenOperation, Put, record_key, record_value, respelled_key};
 use ductape_core::compiler::{Action, Atomicity};
 use ductape_core::operation::{SchemaError, SchemaErrorKind};
 use ductape_core::{
@@ -22,6 +22,8 @@ pub(crate) struct Prepared {
     pub way_back: Result<Inverse, Irreversible>,
     /// The collections that it may change, with what is on record of them afterwards.
     pub records: Vec<(Name, Option<String>)>,
+    /// Those of them whose expressions the server will spell in its own way.
+    pub respelled: Vec<Name>,
 }
 
 /// Why a migration could not be prepared.
@@ -64,7 +66,17 @@ pub(crate) fn prepare(
         Some(written) if direction == Direction::Up => Ok(written_way_back(written, &resolved)),
         _ => way_back(&resolved),
     };
-    let records = touched(&resolved)
+    let touched = touched(&resolved);
+    let respelled = match compiler.capabilities().respells_expressions {
+        true => touched
+            .iter()
+            .filter_map(|name| schema.collection(name))
+            .filter(|collection| collection.expressions().next().is_some())
+            .map(|collection| collection.name.clone())
+            .collect(),
+        false => Vec::new(),
+    };
+    let records = touched
         .into_iter()
         .map(|name| {
             let value = schema.collection(&name).map(|c| record_value(c));
@@ -78,6 +90,7 @@ pub(crate) fn prepare(
         steps,
         way_back,
         records,
+        respelled,
     })
 }
 
@@ -159,6 +172,10 @@ impl Prepared {
                 key: record_key(name),
                 value: value.clone(),
             })
+            .chain(self.respelled.iter().map(|name| Put::State {
+                key: respelled_key(name),
+                value: Some(String::new()),
+            }))
             .collect()
     }
 
@@ -190,6 +207,7 @@ impl Prepared {
                     (name.to_string(), value)
                 })
                 .collect(),
+            respelled: self.respelled.iter().map(Name::to_string).collect(),
         }
     }
 

@@ -81,6 +81,7 @@ impl RenameCollection {
             .cloned()
             .collect();
         for native in standing {
+            schema.remove_native(&native);
             let mut native = native.as_ref().clone();
             native.on = Some(self.to.clone());
             schema.put_native(native);

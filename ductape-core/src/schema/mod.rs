@@ -32,6 +32,9 @@ use crate::name::Name;
 use rpds::RedBlackTreeMapSync;
 use std::sync::Arc;
 
+/// Kind, name and the collection that it stands on.
+type NativeKey = (String, Name, Option<Name>);
+
 /// The model of a database: its collections by name, and the native definitions that belong to none.
 ///
 /// It is persistent: a clone costs nothing and keeps what it shows while the original goes on, so that
@@ -41,8 +44,8 @@ pub struct Schema {
     collections: RedBlackTreeMapSync<Name, Arc<Collection>>,
     /// For each collection that is pointed at, the others that do so.
     referencing: RedBlackTreeMapSync<Name, Arc<Vec<Name>>>,
-    /// What the model cannot say, by kind and name.
-    natives: RedBlackTreeMapSync<(String, Name), Arc<NativeDefinition>>,
+    /// What the model cannot say. A trigger's name may be taken once on each collection.
+    natives: RedBlackTreeMapSync<NativeKey, Arc<NativeDefinition>>,
     backend: Option<BackendName>,
 }
 
@@ -69,21 +72,20 @@ impl Schema {
         self.natives.values()
     }
 
-    /// A native definition by its kind and name.
-    pub fn native(&self, kind: &str, name: &Name) -> Option<&Arc<NativeDefinition>> {
-        self.natives.get(&(kind.to_owned(), name.clone()))
+    /// The native definition of the same kind and name on the same collection.
+    pub fn native(&self, like: &NativeDefinition) -> Option<&Arc<NativeDefinition>> {
+        self.natives.get(&like.key())
     }
 
-    /// Puts a native definition in, in place of one of the same kind and name.
+    /// Puts a native definition in, in place of one of the same kind and name on the same collection.
     pub fn put_native(&mut self, native: impl Into<Arc<NativeDefinition>>) {
         let native = native.into();
-        self.natives
-            .insert_mut((native.kind.clone(), native.name.clone()), native);
+        self.natives.insert_mut(native.key(), native);
     }
 
-    /// Takes a native definition out.
-    pub fn remove_native(&mut self, kind: &str, name: &Name) -> bool {
-        self.natives.remove_mut(&(kind.to_owned(), name.clone()))
+    /// Takes a native definition out: the one of the same kind and name on the same collection.
+    pub fn remove_native(&mut self, like: &NativeDefinition) -> bool {
+        self.natives.remove_mut(&like.key())
     }
 
     /// The native definitions that stand on a collection or name it.
