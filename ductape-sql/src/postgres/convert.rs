@@ -36,18 +36,13 @@ impl Conversion {
 }
 
 const NUMBER: &str = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$";
-const WHOLE: &str = r"^\s*[+-]?\d+\s*$";
 const UUID: &str = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$";
 const DATE: &str = r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])";
 const TIME: &str = r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d+)?)?";
 const OFFSET: &str = r"(\s*(Z|[+-](0\d|1[0-5])(:?[0-5]\d)?))";
 
 fn matches(column: &str, pattern: &str) -> String {
-    sql()
-        .sql(column)
-        .words(" ~ ")
-        .text(pattern)
-        .finish()
+    sql().sql(column).words(" ~ ").text(pattern).finish()
 }
 
 /// The conversion from one type to another; nothing if there is none. Enums are for whoever knows the
@@ -174,9 +169,7 @@ pub(crate) fn conversion(name: &Name, from: &FieldType, to: &FieldType) -> Optio
         }
         _ => return None,
     };
-    conversion
-        .obstacles
-        .extend(narrowing(&column, from, to));
+    conversion.obstacles.extend(narrowing(&column, from, to));
     Some(conversion)
 }
 

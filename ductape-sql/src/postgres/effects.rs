@@ -4,7 +4,8 @@
 //! or `Present` by their name in the session's schema; an index is present only if it is valid
 //! (`pg_index.indisvalid`), and one that is there and not valid is done in part. A constraint that is to
 //! be validated looks like `{"validated": false}` before and `{"validated": true}` after
-//! (`pg_constraint.convalidated`).
+//! (`pg_constraint.convalidated`), and a field whose enum grows like `{"enumValues": [...]}`; a part of the
+//! new values is done in part, and running the step again completes it.
 
 use ductape_core::Name;
 use ductape_core::compiler::{Effect, Mark, Target};
@@ -72,6 +73,20 @@ pub(crate) fn field_changed(collection: &Name, name: &Name) -> Effect {
     }
 }
 
+/// The values of a field's enum, which the catalog shows in their order.
+pub(crate) fn enum_grown(
+    collection: &Name,
+    name: &Name,
+    before: &[String],
+    after: &[String],
+) -> Effect {
+    Effect {
+        target: field(collection, name),
+        before: Mark::Like(json!({ "enumValues": before })),
+        after: Mark::Like(json!({ "enumValues": after })),
+    }
+}
+
 pub(crate) fn collection_renamed(from: &Name, to: &Name) -> [Effect; 2] {
     [collection_gone(from), collection_made(to)]
 }
@@ -92,6 +107,7 @@ fn native_target(native: &NativeDefinition) -> Target {
     Target::Native {
         kind: native.kind.clone(),
         name: native.name.clone(),
+        on: native.on.clone(),
     }
 }
 

@@ -121,6 +121,25 @@ pub(crate) fn grow(collection: &Name, field: &Name, added: &[(String, Place)]) -
     block(&body)
 }
 
+/// An expression as the text, or the texts, that an enum is made from.
+pub(crate) fn over_text(expression: &str, mark: &str) -> String {
+    let text = format!("::text{mark}");
+    match expression.strip_suffix(&text) {
+        Some(inner) if ductape_core::expression::tokens(inner).count() == 1 => {
+            expression.to_owned()
+        }
+        _ => format!("({expression}){text}"),
+    }
+}
+
+/// What stands behind the name of the enum where a field has several of its values.
+pub(crate) fn array_mark(field: &Field) -> &'static str {
+    match field.field_type {
+        FieldType::Array { .. } => "[]",
+        _ => "",
+    }
+}
+
 /// Gives a field's enum type other values: a new type takes the old one's name and place.
 pub(crate) fn replace(collection: &Name, field: &Field, expression: &str) -> String {
     let values = owned_values(field).unwrap_or(&[]);
@@ -129,10 +148,7 @@ pub(crate) fn replace(collection: &Name, field: &Field, expression: &str) -> Str
         .texts(values.iter().map(String::as_str))
         .words(")")
         .finish();
-    let mark = match field.field_type {
-        FieldType::Array { .. } => "[]",
-        _ => "",
-    };
+    let mark = array_mark(field);
     let alter = sql()
         .words("ALTER TABLE ")
         .name(collection)
@@ -142,10 +158,8 @@ pub(crate) fn replace(collection: &Name, field: &Field, expression: &str) -> Str
         .finish();
     let using = sql()
         .words(mark)
-        .words(" USING (")
-        .sql(expression)
-        .words(")::text")
-        .words(mark)
+        .words(" USING ")
+        .sql(&over_text(expression, mark))
         .words("::")
         .finish();
     let mut text = sql()
@@ -211,7 +225,8 @@ pub(crate) fn shared(collection: &Name, field: &Name) -> Guard {
         also: Vec::new(),
         question: Statement::sql(question),
         rows: format!("other fields that share the enum type of {collection}.{field}"),
-        hint: "the type is not this field's own: change it with raw statements, for all of them".to_owned(),
+        hint: "the type is not this field's own: change it with raw statements, for all of them"
+            .to_owned(),
     }
 }
 

@@ -5,18 +5,21 @@ use super::convert::{Conversion, cast_over_text, conversion};
 use super::defaults::default_text;
 use super::dialect::sql;
 use super::effects;
-use super::enum_type::{EnumChange, create_type, enum_change, owned_values, with_types_of};
-use super::guard::{any_row, example, guard, nulls};
-use super::index::create_index;
+use super::enum_type::{
+    self, EnumChange, Place, array_mark, create_type, enum_change, over_text, owned_values,
+    with_types_of,
+};
+use super::guard::{example, guard, nulls};
+use super::index::{create_index, drop_index};
 use super::native::{drop_native, falling};
-use super::table::{alter_table, column, comment_on_column, comment_on_index, counts};
-use super::types::{column_type, server_spelling};
-use super::{constraint, counting, literal};
+use super::table::{alter_table, column, comment_on_column, comment_on_index};
+use super::types::{is_serial, server_spelling, stored_type};
+use super::{constraint, counting};
 use crate::writer::Sql;
 use ductape_core::compiler::{Atomicity, Direction, Guard};
 use ductape_core::operation::ModifyField;
 use ductape_core::schema::{Constraint, Field, Rule};
-use ductape_core::{BackendName, Collection, Name, Resolved, Risk, RiskKind};
+use ductape_core::{BackendName, Collection, FieldType, Name, Resolved, Risk, RiskKind};
 
 /// One change of one field.
 pub(super) struct Modification<'m> {
@@ -48,11 +51,25 @@ impl Modification<'_> {
     }
 
     fn retypes(&self) -> bool {
-        let spelled = |field: &Field| server_spelling(&column_type(&self.before.name, field));
+        let spelled = |field: &Field| server_spelling(&stored_type(&self.before.name, field));
         spelled(self.old) != spelled(self.new)
             || owned_values(self.old) != owned_values(self.new)
             || self.old.collation != self.new.collation
             || self.using().is_some()
+    }
+
+    /// The values that come to the enum, if that is all that happens to the type.
+    fn grows(&self) -> Option<Vec<(String, Place)>> {
+        match enum_change(self.old, self.new) {
+            EnumChange::Grow(added)
+                if self.using().is_none()
+                    && !self.unseen
+                    && self.old.collation == self.new.collation =>
+            {
+                Some(added)
+            }
+            _ => None,
+        }
     }
 
     fn default(&self, field: &Field) -> Option<String> {
@@ -124,11 +141,19 @@ impl Compilation<'_> {
             self.stop_counting(change, counted);
         }
         // A default of the old type may not be one of the new, and keeps an enum's type in use.
-        let dropped = old_default.is_some() && (retypes || new_default.is_none());
-        if retypes {
-            self.retype(change, resolved, dropped);
-        } else if dropped {
-            self.step(at, change.alter_column().words("DROP DEFAULT").finish());
+        let grows = change.grows();
+        let dropped =
+            old_default.is_some() && (retypes && grows.is_none() || new_default.is_none());
+        match grows {
+            None if retypes => self.retype(change, resolved, dropped),
+            grows => {
+                if dropped {
+                    self.step(at, change.alter_column().words("DROP DEFAULT").finish());
+                }
+                if let Some(added) = grows {
+                    self.grow(change, &added);
+                }
+            }
         }
         if let Some(default) = &new_default
             && (dropped || old_default.as_ref() != Some(default))
@@ -189,14 +214,6 @@ impl Compilation<'_> {
         };
         let guards = conversion_guards(change, &conversion);
         let enum_change = enum_change(old, new);
-        if let EnumChange::Grow(added) = &enum_change
-            && change.using().is_none()
-            && !change.unseen
-            && old.collation == new.collation
-        {
-            self.grow(change, added, drop_default);
-            return;
-        }
         let natives = falling(&resolved.before, name, &old.name);
         for native in &natives {
             match drop_native(native) {
@@ -217,6 +234,10 @@ impl Compilation<'_> {
         if drop_default {
             self.step(at, change.alter_column().words("DROP DEFAULT").finish());
         }
+        let spelled = match enum_change {
+            EnumChange::None => Vec::new(),
+            _ => self.drop_spelled(change),
+        };
         let collation = new.collation.as_ref().and_then(|c| Name::new(c).ok());
         let to = |type_name: &str, expression: Option<&str>| {
             change
@@ -231,7 +252,7 @@ impl Compilation<'_> {
                 })
                 .finish()
         };
-        let column_type = column_type(name, new);
+        let column_type = stored_type(name, new);
         let (statement, also) = match enum_change {
             EnumChange::None => (to(&column_type, conversion.expression.as_deref()), None),
             EnumChange::Made => {
@@ -240,10 +261,10 @@ impl Compilation<'_> {
                 }
                 let expression = conversion
                     .expression
-                    .map(|expression| format!("({expression})::text{}", array_mark(new)));
-                let expression =
-                    expression.map(|expression| format!("{expression}::{column_type}"));
-                (to(&column_type, expression.as_deref()), None)
+                    .unwrap_or_else(|| sql().name(&old.name).finish());
+                let text = over_text(&expression, array_mark(new));
+                let expression = format!("{text}::{column_type}");
+                (to(&column_type, Some(&expression)), None)
             }
             EnumChange::Gone => (
                 with_types_of(
@@ -257,18 +278,15 @@ impl Compilation<'_> {
                 let expression = conversion
                     .expression
                     .unwrap_or_else(|| sql().name(&old.name).finish());
-                let statement = super::enum_type::replace(name, new, &expression);
-                (
-                    statement,
-                    Some(super::enum_type::shared(name, &old.name)),
-                )
+                let statement = enum_type::replace(name, new, &expression);
+                (statement, Some(enum_type::shared(name, &old.name)))
             }
         };
         let rewrites = rewrites(old, new) || change.using().is_some();
         let step = self.step(at, statement);
         step.effects.push(effects::field_changed(name, &new.name));
         step.guards = guards;
-        step.guards.extend(also);
+        step.guards.extend(also.filter(|_| !change.unseen));
         if !change.unseen {
             step.risks.push(if rewrites {
                 Risk::new(
@@ -282,6 +300,7 @@ impl Compilation<'_> {
                 )
             });
         }
+        self.steps(at, spelled);
         self.make_derived(change, &derived);
         for native in natives.iter().rev() {
             self.step(at, native.definition.clone());
@@ -289,11 +308,8 @@ impl Compilation<'_> {
     }
 
     /// Values are added to the enum, in their places.
-    fn grow(&mut self, change: &Modification<'_>, added: &[(String, String)], drop_default: bool) {
+    fn grow(&mut self, change: &Modification<'_>, added: &[(String, Place)]) {
         let at = change.at;
-        if drop_default {
-            self.step(at, change.alter_column().words("DROP DEFAULT").finish());
-        }
         // A value that was added cannot be used before its transaction is over (sql-altertype).
         let used = change.new.default != change.old.default
             || self.operations.iter().enumerate().any(|(place, other)| {
@@ -301,9 +317,15 @@ impl Compilation<'_> {
                     && (other.operation.collection().is_none()
                         || other.operation.collection() == Some(&change.before.name))
             });
-        let statement = super::enum_type::grow(&change.before.name, &change.old.name, added);
-        let guard = super::enum_type::shared(&change.before.name, &change.old.name);
-        let effect = effects::field_changed(&change.before.name, &change.old.name);
+        let statement = enum_type::grow(&change.before.name, &change.old.name, added);
+        let guard = enum_type::shared(&change.before.name, &change.old.name);
+        let values = |field| owned_values(field).unwrap_or(&[]);
+        let effect = effects::enum_grown(
+            &change.before.name,
+            &change.old.name,
+            values(change.old),
+            values(change.new),
+        );
         let step = self.step(at, statement);
         step.effects.push(effect);
         step.guards.push(guard);
@@ -324,12 +346,18 @@ impl Compilation<'_> {
                 obstacles: Vec::new(),
             });
         }
-        let native = |field: &Field| field.native.contains_key(&BackendName::Postgresql);
+        let native = |field: &Field| {
+            field
+                .native
+                .get(&BackendName::Postgresql)
+                .is_some_and(|native| !is_serial(&server_spelling(native)))
+        };
         if native(old) || native(new) {
-            // What only the server knows it converts by itself, or says that it cannot.
+            // Whether it can be converted only the server knows.
+            let text = matches!(new.field_type, FieldType::String { .. } | FieldType::Text);
             return Some(Conversion {
-                expression: native(new).then(|| {
-                    let to = column_type(&change.before.name, new);
+                expression: (native(new) || !text).then(|| {
+                    let to = stored_type(&change.before.name, new);
                     format!("{}::text::{to}", sql().name(&new.name).finish())
                 }),
                 obstacles: Vec::new(),
@@ -389,6 +417,43 @@ impl Compilation<'_> {
         self.add_derived(change, change.new);
         for native in natives.iter().rev() {
             self.step(at, native.definition.clone());
+        }
+    }
+
+    /// Checks and indexes whose expressions compare the field with values of its enum fall: the server
+    /// would go on comparing with values of a type that is gone. Gives what makes them again.
+    fn drop_spelled(&mut self, change: &Modification<'_>) -> Vec<String> {
+        let (at, field) = (change.at, &change.old.name);
+        let name = &change.before.name;
+        let mut again = Vec::new();
+        for constraint in &change.before.constraints {
+            if let (Rule::Check(expression), Some(called)) = (&constraint.rule, &constraint.name)
+                && expression.mentions(field)
+            {
+                self.step(at, constraint::drop_constraint(name, called));
+                again.push(constraint::add_constraint(name, constraint));
+            }
+        }
+        for index in &change.before.indexes {
+            if let Some(called) = &index.name
+                && index.expressions().any(|e| e.mentions(field))
+            {
+                self.step(at, drop_index(called, false));
+                again.push(create_index(name, called, index, false));
+                again.extend(
+                    index
+                        .comment
+                        .as_ref()
+                        .map(|comment| comment_on_index(called, Some(comment))),
+                );
+            }
+        }
+        again
+    }
+
+    fn steps(&mut self, at: usize, statements: Vec<String>) {
+        for statement in statements {
+            self.step(at, statement);
         }
     }
 
@@ -453,13 +518,6 @@ impl Compilation<'_> {
     }
 }
 
-fn array_mark(field: &Field) -> &'static str {
-    match field.field_type {
-        ductape_core::FieldType::Array { .. } => "[]",
-        _ => "",
-    }
-}
-
 fn conversion_guards(change: &Modification<'_>, conversion: &Conversion) -> Vec<Guard> {
     if change.unseen {
         return Vec::new();
@@ -515,7 +573,12 @@ fn rewrites(old: &Field, new: &Field) -> bool {
                 scale: t,
             },
         ) => q < p || s != t,
-        (T::Decimal { .. }, T::Decimal { precision: None, .. }) => false,
+        (
+            T::Decimal { .. },
+            T::Decimal {
+                precision: None, ..
+            },
+        ) => false,
         (old, new) => old != new,
     }
 }

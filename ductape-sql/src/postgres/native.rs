@@ -7,11 +7,17 @@
 //! `name` is as `DROP` takes it without quotes; for a `function` or `procedure` it has the argument types
 //! behind it: `f(integer, text)`. `on` is the collection that it stands on, and `after` names the
 //! definitions that must be there before it.
+//!
+//! A partitioned table has a definition of the kind [`PARTITIONED`] on it, which is never dropped by
+//! itself.
 
 use super::dialect::sql;
 use ductape_core::schema::NativeDefinition;
 use ductape_core::{Name, Schema};
 use std::sync::Arc;
+
+/// The kind of what says how a collection's rows are spread over partitions.
+pub(crate) const PARTITIONED: &str = "partitioning";
 
 /// The statement that takes a definition away; nothing if its kind is none that PostgreSQL drops.
 pub(crate) fn drop_native(native: &NativeDefinition) -> Option<String> {

@@ -372,15 +372,25 @@ mod tests {
             ("SET search_path = a, b", "RESET search_path"),
             ("SET LOCAL search_path TO a", "RESET search_path"),
             ("SET SCHEMA 'a'", "RESET search_path"),
-            ("SELECT pg_catalog.set_config('search_path', '', false)", "RESET search_path"),
-            ("SET SESSION AUTHORIZATION bob", "RESET SESSION AUTHORIZATION"),
+            (
+                "SELECT pg_catalog.set_config('search_path', '', false)",
+                "RESET search_path",
+            ),
+            (
+                "SET SESSION AUTHORIZATION bob",
+                "RESET SESSION AUTHORIZATION",
+            ),
             ("SET ROLE bob", "RESET ROLE"),
             ("SET TIME ZONE 'UTC'", "RESET TimeZone"),
             ("SET my.own = 1", "RESET my.own"),
         ] {
             assert_eq!(look(text).resets, [reset], "{text}");
         }
-        for text in ["SET CONSTRAINTS ALL DEFERRED", "UPDATE t SET a = 1", "SET TRANSACTION READ ONLY"] {
+        for text in [
+            "SET CONSTRAINTS ALL DEFERRED",
+            "UPDATE t SET a = 1",
+            "SET TRANSACTION READ ONLY",
+        ] {
             assert!(look(text).resets.is_empty(), "{text}");
         }
     }

@@ -107,7 +107,9 @@ pub(crate) fn batch(work: &Value, cursor: Option<&str>, size: u32) -> Option<Str
         ));
     }
     let columns = key.join(", ");
-    let after = cursor.map_or_else(String::new, |cursor| format!(" AND ({columns}) > ({cursor})"));
+    let after = cursor.map_or_else(String::new, |cursor| {
+        format!(" AND ({columns}) > ({cursor})")
+    });
     let backwards = key
         .iter()
         .map(|column| format!("{column} DESC"))

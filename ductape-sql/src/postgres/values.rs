@@ -241,9 +241,7 @@ fn arithmetic(
 /// Whether PostgreSQL has a cast between two types that does not go over the text.
 fn casts_itself(from: &FieldType, to: &FieldType) -> bool {
     use FieldType as T;
-    let number = |t: &T| {
-        is_whole(t) || matches!(t, T::Float | T::Double | T::Decimal { .. })
-    };
+    let number = |t: &T| is_whole(t) || matches!(t, T::Float | T::Double | T::Decimal { .. });
     let moment = |t: &T| matches!(t, T::Date | T::Time | T::Datetime | T::Timestamp);
     let text = |t: &T| matches!(t, T::String { .. } | T::Text);
     number(from) && number(to)
@@ -337,10 +335,7 @@ fn compared(collection: &Collection, name: &Name, value: &Value) -> (String, Str
                 (field, number.to_string())
             }
             // No value of the field is this one; as texts they can be compared all the same.
-            Value::String(text) => (
-                format!("CAST({field} AS TEXT)"),
-                sql().text(text).finish(),
-            ),
+            Value::String(text) => (format!("CAST({field} AS TEXT)"), sql().text(text).finish()),
             other => (
                 format!("CAST({field} AS TEXT)"),
                 sql().text(&other.to_string()).finish(),
