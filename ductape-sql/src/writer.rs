@@ -99,6 +99,7 @@ impl Sql {
     }
 
     /// A whole number.
+    #[cfg(feature = "sqlite")]
     #[must_use]
     pub fn number(mut self, number: impl Into<i128>) -> Self {
         self.text.push_str(&number.into().to_string());

@@ -12,6 +12,8 @@ pub const CAPABILITIES: Capabilities = {
     capabilities.name_limit = Some((63, LengthUnit::Bytes));
     capabilities.index_names = NameScope::Schema;
     capabilities.transactional_changes = true;
+    // `pg_get_expr` and its like write expressions anew from what was parsed.
+    capabilities.respells_expressions = true;
     // An advisory lock ends with its connection.
     capabilities.lock_is_lease = false;
     capabilities.rename_collection = Support::Native;

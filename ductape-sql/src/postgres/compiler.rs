@@ -9,19 +9,24 @@ use super::constraint::{
     add_constraint, add_not_valid, add_using_index, drop_constraint, key_index_concurrently,
     validate,
 };
+use super::counting::{self, Counting};
 use super::dialect::{Postgres, sql};
 use super::effects;
 use super::enum_type::{create_type, owned_values, with_types_of};
 use super::guard::{any_row, constraint_guards, index_duplicates, second_row};
 use super::index::{create_index, drop_index};
+use super::native::{PARTITIONED, drop_native};
 use super::normal::normal_collection;
+use super::raw::look;
 use super::table::{
     alter_table, column, comment_on_column, comment_on_index, comment_on_table, counts,
     create_table,
 };
 use ductape_core::capabilities::Capabilities;
 use ductape_core::compiler::{Atomicity, Compiler, Context, Direction, Effect, Refusal, Step};
-use ductape_core::operation::{AddConstraint, AddField, CreateIndex, DropConstraint, DropIndex};
+use ductape_core::operation::{
+    AddConstraint, AddField, CreateIndex, DropConstraint, DropField, DropIndex, Raw, Restore,
+};
 use ductape_core::schema::{Constraint, DefaultValue, Rule};
 use ductape_core::{Collection, Name, Operation, Resolved, Risk, RiskKind, Schema, Statement};
 use std::collections::BTreeSet;
@@ -105,42 +110,207 @@ impl Compilation<'_> {
     }
 
     fn operation(&mut self, at: usize, resolved: &Resolved) {
+        let before = &resolved.before;
         match &resolved.operation {
             Operation::CreateCollection(create) => {
                 if let Some(after) = resolved.after.collection(&create.name) {
+                    self.check_collection(at, after, before);
                     self.create_collection(at, after);
                 }
                 self.fresh.insert(create.name.clone());
             }
             Operation::DropCollection(drop) => {
-                if let Some(collection) = resolved.before.collection(&drop.name) {
+                if let Some(collection) = before.collection(&drop.name) {
                     self.drop_collection(at, collection);
                 }
                 self.fresh.remove(&drop.name);
             }
-            Operation::AddField(add) => self.add_field(at, add),
-            Operation::DropField(drop) => {
-                let statement = alter_table(&drop.collection)
-                    .words("DROP COLUMN ")
-                    .name(&drop.field)
+            Operation::RenameCollection(rename) => {
+                self.check_relation_name(at, &rename.to, before, &rename.from);
+                let statement = alter_table(&rename.from)
+                    .words("RENAME TO ")
+                    .name(&rename.to)
                     .finish();
-                let owns = resolved
-                    .before
-                    .collection(&drop.collection)
-                    .and_then(|collection| collection.field(&drop.field))
-                    .is_some_and(|field| owned_values(field).is_some());
-                let statement = match owns {
-                    true => with_types_of(&drop.collection, &[&drop.field], &statement),
-                    false => statement,
-                };
-                let effect = effects::field_gone(&drop.collection, &drop.field);
-                self.step(at, statement).effects.push(effect);
+                let effects = effects::collection_renamed(&rename.from, &rename.to);
+                self.step(at, statement).effects.extend(effects);
+                if self.fresh.remove(&rename.from) {
+                    self.fresh.insert(rename.to.clone());
+                }
             }
-            Operation::CreateIndex(create) => self.create_index(at, create),
-            Operation::DropIndex(drop) => self.drop_index(at, drop),
-            Operation::AddConstraint(add) => self.add_constraint(at, add, &resolved.before),
+            Operation::ModifyCollection(modify) => {
+                let collections = (
+                    before.collection(&modify.name),
+                    resolved.after.collection(&modify.name),
+                );
+                if let (Some(old), Some(new)) = collections {
+                    self.modify_collection(at, old, new, before);
+                }
+            }
+            Operation::AddField(add) => {
+                self.check_field(at, &add.collection, &add.field);
+                self.check_enum_type_name(at, &add.collection, &add.field, before);
+                self.add_field(at, add);
+            }
+            Operation::DropField(drop) => self.drop_field(at, drop, before),
+            Operation::RenameField(rename) => {
+                let statement = alter_table(&rename.collection)
+                    .words("RENAME COLUMN ")
+                    .name(&rename.from)
+                    .words(" TO ")
+                    .name(&rename.to)
+                    .finish();
+                let effects = effects::field_renamed(&rename.collection, &rename.from, &rename.to);
+                self.step(at, statement).effects.extend(effects);
+            }
+            Operation::ModifyField(modify) => self.modify_field(at, modify, resolved),
+            Operation::CreateIndex(create) => {
+                self.check_index(at, &create.collection, &create.index, before);
+                self.create_index(at, create, before);
+            }
+            Operation::DropIndex(drop) => self.drop_index(at, drop, before),
+            Operation::AddConstraint(add) => self.add_constraint(at, add, before),
             Operation::DropConstraint(drop) => self.drop_constraint(at, drop),
-            _ => self.refuse(at, "not written yet", ""),
+            Operation::Update(update) => self.update(at, update, before),
+            Operation::Raw(raw) => self.raw(at, raw),
+            Operation::Restore(restore) => self.restore(at, restore),
+        }
+    }
+
+    fn modify_collection(
+        &mut self,
+        at: usize,
+        old: &Collection,
+        new: &Collection,
+        schema: &Schema,
+    ) {
+        let comment =
+            |collection: &Collection| collection.comment.clone().filter(|c| !c.is_empty());
+        if comment(old) != comment(new) {
+            let statement = comment_on_table(&new.name, comment(new).as_deref());
+            self.step(at, statement);
+        }
+        let unlogged = new.options.sql.unlogged;
+        if old.options.sql.unlogged == unlogged {
+            return;
+        }
+        for constraint in &new.constraints {
+            self.check_constraint(at, new, constraint, schema);
+        }
+        if unlogged
+            && let Some((other, _)) = schema.foreign_keys_to(&new.name).find(|(other, _)| {
+                schema
+                    .collection(other)
+                    .is_some_and(|other| !other.options.sql.unlogged)
+            })
+        {
+            self.refuse(
+                at,
+                format!(
+                    "a logged table cannot point at an unlogged one in PostgreSQL, and {other} does"
+                ),
+                format!("drop its foreign key, or make {other} unlogged first"),
+            );
+        }
+        let statement = alter_table(&new.name)
+            .words(if unlogged {
+                "SET UNLOGGED"
+            } else {
+                "SET LOGGED"
+            })
+            .finish();
+        self.step(at, statement).risks.push(Risk::new(
+            RiskKind::TableRewrite,
+            format!(
+                "{} is written anew, and others can neither read nor write it meanwhile (ACCESS EXCLUSIVE)",
+                new.name
+            ),
+        ));
+    }
+
+    fn drop_field(&mut self, at: usize, drop: &DropField, before: &Schema) {
+        let statement = alter_table(&drop.collection)
+            .words("DROP COLUMN ")
+            .name(&drop.field)
+            .finish();
+        let owns = before
+            .collection(&drop.collection)
+            .and_then(|collection| collection.field(&drop.field))
+            .is_some_and(|field| owned_values(field).is_some());
+        let statement = match owns {
+            true => with_types_of(&drop.collection, &[&drop.field], &statement),
+            false => statement,
+        };
+        let effect = effects::field_gone(&drop.collection, &drop.field);
+        self.step(at, statement).effects.push(effect);
+    }
+
+    fn restore(&mut self, at: usize, restore: &Restore) {
+        for native in &restore.remove {
+            match drop_native(native) {
+                Some(statement) => {
+                    let effect = effects::native_gone(native);
+                    self.step(at, statement).effects.push(effect);
+                }
+                None => self.refuse(
+                    at,
+                    format!("PostgreSQL has no way to drop a {}", native.kind),
+                    "write a raw statement for it",
+                ),
+            }
+        }
+        for native in &restore.definitions {
+            let effect = effects::native_made(native);
+            self.step(at, native.definition.clone())
+                .effects
+                .push(effect);
+        }
+    }
+
+    fn raw(&mut self, at: usize, raw: &Raw) {
+        let Some(text) = raw.statement.as_text() else {
+            self.refuse(
+                at,
+                "PostgreSQL takes an SQL text, and this is a document",
+                "write the statement as a text",
+            );
+            return;
+        };
+        let found = look(text);
+        if let Some(words) = found.forbidden {
+            self.refuse(
+                at,
+                format!("{words} would end the transaction that the statement stands in, or let go of the lock"),
+                "leave it out; Ductape begins and ends transactions",
+            );
+            return;
+        }
+        let alone = match raw.transactional {
+            Some(transactional) => !transactional,
+            None => found.alone,
+        };
+        if alone && found.count > 1 {
+            // PostgreSQL runs the statements of one text in one transaction.
+            self.refuse(
+                at,
+                "one of these statements cannot stand in a transaction, and PostgreSQL runs several at once in one",
+                "give it a raw operation of its own",
+            );
+            return;
+        }
+        let step = if alone {
+            let step = self.alone(at, text.to_owned(), effects::anything());
+            step.risks.push(Risk::new(
+                RiskKind::NotTransactional,
+                "the statement cannot stand in a transaction",
+            ));
+            step.atomicity.clone()
+        } else {
+            let step = self.step(at, text.to_owned());
+            step.effects.push(effects::anything());
+            step.atomicity.clone()
+        };
+        for reset in found.resets {
+            self.step(at, reset).atomicity = step.clone();
         }
     }
 
@@ -151,7 +321,9 @@ impl Compilation<'_> {
             }
         }
         let effect = effects::collection_made(&collection.name);
-        self.step(at, create_table(collection)).effects.push(effect);
+        let step = self.step(at, create_table(collection));
+        step.effects.push(effect);
+        Self::not_kept(&collection.fields.iter().collect::<Vec<_>>(), step);
         for index in &collection.indexes {
             if let Some(name) = &index.name {
                 let statement = create_index(&collection.name, name, index, false);
@@ -196,11 +368,11 @@ impl Compilation<'_> {
         let unfilled = field.required
             && field.default.is_none()
             && field.generated.is_none()
-            && !field.auto_increment;
+            && counting::of(field) == Counting::No;
         let mut guards = Vec::new();
         let mut filled = field.clone();
         if unfilled && !self.fresh.contains(&add.collection) {
-            if self.direction == Direction::Up {
+            if !self.fills() {
                 guards.push(any_row(&add.collection, &field.name));
             } else {
                 // The rows get the type's neutral value; the field itself has no default.
@@ -223,6 +395,7 @@ impl Compilation<'_> {
         step.guards = guards;
         step.effects
             .push(effects::field_made(&add.collection, &field.name));
+        Self::not_kept(&[field], step);
         if rewrites && !fresh {
             step.risks.push(Risk::new(
                 RiskKind::TableRewrite,
@@ -271,13 +444,14 @@ impl Compilation<'_> {
             })
     }
 
-    fn create_index(&mut self, at: usize, create: &CreateIndex) {
+    fn create_index(&mut self, at: usize, create: &CreateIndex, before: &Schema) {
         let (collection, index) = (&create.collection, &create.index);
         let Some(name) = &index.name else {
             return;
         };
         let fresh = self.nobody_waits(at, collection);
-        let concurrently = !fresh && index.online != Some(false);
+        let concurrently =
+            !fresh && index.online != Some(false) && !is_partitioned(before, collection);
         let statement = create_index(collection, name, index, concurrently);
         let effect = effects::index_made(collection, name);
         let step = if concurrently {
@@ -303,8 +477,9 @@ impl Compilation<'_> {
         }
     }
 
-    fn drop_index(&mut self, at: usize, drop: &DropIndex) {
-        let concurrently = !self.nobody_waits(at, &drop.collection);
+    fn drop_index(&mut self, at: usize, drop: &DropIndex, before: &Schema) {
+        let concurrently =
+            !self.nobody_waits(at, &drop.collection) && !is_partitioned(before, &drop.collection);
         let statement = drop_index(&drop.index, concurrently);
         let effect = effects::index_gone(&drop.collection, &drop.index);
         if concurrently {
@@ -321,7 +496,8 @@ impl Compilation<'_> {
         let (Some(collection), Some(called)) = (before.collection(name), &constraint.name) else {
             return;
         };
-        if self.nobody_waits(at, name) {
+        self.check_constraint(at, collection, constraint, before);
+        if self.nobody_waits(at, name) || is_partitioned(before, name) {
             let effect = effects::constraint_made(name, called);
             self.step(at, add_constraint(name, constraint))
                 .effects
@@ -368,6 +544,13 @@ impl Compilation<'_> {
         let effect = effects::constraint_gone(&drop.collection, &drop.constraint);
         self.step(at, statement).effects.push(effect);
     }
+}
+
+/// Whether the rows of a collection lie in partitions: its indexes cannot be built concurrently.
+fn is_partitioned(schema: &Schema, collection: &Name) -> bool {
+    schema
+        .natives()
+        .any(|native| native.kind == PARTITIONED && native.on.as_ref() == Some(collection))
 }
 
 fn not_transactional(name: &Name) -> Risk {

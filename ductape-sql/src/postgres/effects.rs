@@ -4,10 +4,12 @@
 //! or `Present` by their name in the session's schema; an index is present only if it is valid
 //! (`pg_index.indisvalid`), and one that is there and not valid is done in part. A constraint that is to
 //! be validated looks like `{"validated": false}` before and `{"validated": true}` after
-//! (`pg_constraint.convalidated`).
+//! (`pg_constraint.convalidated`), and a field whose enum grows like `{"enumValues": [...]}`; a part of the
+//! new values is done in part, and running the step again completes it.
 
 use ductape_core::Name;
 use ductape_core::compiler::{Effect, Mark, Target};
+use ductape_core::schema::NativeDefinition;
 use serde_json::json;
 
 fn made(target: Target) -> Effect {
@@ -61,6 +63,60 @@ pub(crate) fn field_made(collection: &Name, name: &Name) -> Effect {
 
 pub(crate) fn field_gone(collection: &Name, name: &Name) -> Effect {
     gone(field(collection, name))
+}
+
+pub(crate) fn field_changed(collection: &Name, name: &Name) -> Effect {
+    Effect {
+        target: field(collection, name),
+        before: Mark::Present,
+        after: Mark::Present,
+    }
+}
+
+/// The values of a field's enum, which the catalog shows in their order.
+pub(crate) fn enum_grown(
+    collection: &Name,
+    name: &Name,
+    before: &[String],
+    after: &[String],
+) -> Effect {
+    Effect {
+        target: field(collection, name),
+        before: Mark::Like(json!({ "enumValues": before })),
+        after: Mark::Like(json!({ "enumValues": after })),
+    }
+}
+
+pub(crate) fn collection_renamed(from: &Name, to: &Name) -> [Effect; 2] {
+    [collection_gone(from), collection_made(to)]
+}
+
+pub(crate) fn field_renamed(collection: &Name, from: &Name, to: &Name) -> [Effect; 2] {
+    [field_gone(collection, from), field_made(collection, to)]
+}
+
+pub(crate) fn native_gone(native: &NativeDefinition) -> Effect {
+    gone(native_target(native))
+}
+
+pub(crate) fn native_made(native: &NativeDefinition) -> Effect {
+    made(native_target(native))
+}
+
+fn native_target(native: &NativeDefinition) -> Target {
+    Target::Native {
+        kind: native.kind.clone(),
+        name: native.name.clone(),
+        on: native.on.clone(),
+    }
+}
+
+pub(crate) fn anything() -> Effect {
+    Effect {
+        target: Target::Anything,
+        before: Mark::Present,
+        after: Mark::Present,
+    }
 }
 
 pub(crate) fn index_made(collection: &Name, name: &Name) -> Effect {

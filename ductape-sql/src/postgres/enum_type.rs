@@ -7,8 +7,9 @@
 use super::capabilities::CAPABILITIES;
 use super::dialect::sql;
 use super::types::enum_values;
-use ductape_core::schema::Field;
-use ductape_core::{BackendName, Name};
+use ductape_core::compiler::Guard;
+use ductape_core::schema::{Field, FieldType};
+use ductape_core::{BackendName, Name, Statement};
 
 /// The name that a field's enum type gets.
 pub(crate) fn enum_type_name(collection: &Name, field: &Name) -> Name {
@@ -41,6 +42,192 @@ pub(crate) fn create_type_named(name: &Name, values: &[String]) -> String {
         .texts(values.iter().map(String::as_str))
         .words(")")
         .finish()
+}
+
+/// What becomes of the enum type of a field that changes.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum EnumChange {
+    /// There is none.
+    None,
+    /// The field gets one.
+    Made,
+    /// The field has one no longer.
+    Gone,
+    /// Values come, each with the place that it gets; those that are there stay in their order.
+    Grow(Vec<(String, Place)>),
+    /// Another type takes its place, under its name.
+    Replaced,
+}
+
+/// Where a new value stands.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    Before(String),
+    After(String),
+}
+
+/// What becomes of the enum type.
+pub(crate) fn enum_change(old: &Field, new: &Field) -> EnumChange {
+    match (owned_values(old), owned_values(new)) {
+        (None, None) => EnumChange::None,
+        (None, Some(_)) => EnumChange::Made,
+        (Some(_), None) => EnumChange::Gone,
+        (Some(before), Some(after)) => {
+            let kept: Vec<&String> = after.iter().filter(|v| before.contains(v)).collect();
+            let grows = kept.iter().copied().eq(before)
+                && after.len() > before.len()
+                && old.field_type.name() == new.field_type.name();
+            match grows {
+                true => EnumChange::Grow(added(before, after)),
+                false => EnumChange::Replaced,
+            }
+        }
+    }
+}
+
+fn added(before: &[String], after: &[String]) -> Vec<(String, Place)> {
+    let mut added = Vec::new();
+    let mut previous: Option<&String> = None;
+    for value in after {
+        if !before.contains(value) {
+            let place = match (previous, before.first()) {
+                (Some(previous), _) => Place::After(previous.clone()),
+                (None, Some(first)) => Place::Before(first.clone()),
+                (None, None) => continue,
+            };
+            added.push((value.clone(), place));
+        }
+        previous = Some(value);
+    }
+    added
+}
+
+/// `ALTER TYPE … ADD VALUE` for each value.
+pub(crate) fn grow(collection: &Name, field: &Name, added: &[(String, Place)]) -> String {
+    let body = sql()
+        .sql(&find_kind(collection, field))
+        .each("", added, |text, (value, place)| {
+            let clause = sql().words(" ADD VALUE IF NOT EXISTS ").text(value);
+            let clause = match place {
+                Place::Before(other) => clause.words(" BEFORE ").text(other),
+                Place::After(other) => clause.words(" AFTER ").text(other),
+            };
+            text.words("  EXECUTE 'ALTER TYPE ' || kind || ")
+                .text(&clause.finish())
+                .words(";\n")
+        })
+        .words("END")
+        .finish();
+    block(&body)
+}
+
+/// An expression as the text, or the texts, that an enum is made from.
+pub(crate) fn over_text(expression: &str, mark: &str) -> String {
+    let text = format!("::text{mark}");
+    match expression.strip_suffix(&text) {
+        Some(inner) if ductape_core::expression::tokens(inner).count() == 1 => {
+            expression.to_owned()
+        }
+        _ => format!("({expression}){text}"),
+    }
+}
+
+/// What stands behind the name of the enum where a field has several of its values.
+pub(crate) fn array_mark(field: &Field) -> &'static str {
+    match field.field_type {
+        FieldType::Array { .. } => "[]",
+        _ => "",
+    }
+}
+
+/// Gives a field's enum type other values: a new type takes the old one's name and place.
+pub(crate) fn replace(collection: &Name, field: &Field, expression: &str) -> String {
+    let values = owned_values(field).unwrap_or(&[]);
+    let make = sql()
+        .words(" AS ENUM (")
+        .texts(values.iter().map(String::as_str))
+        .words(")")
+        .finish();
+    let mark = array_mark(field);
+    let alter = sql()
+        .words("ALTER TABLE ")
+        .name(collection)
+        .words(" ALTER COLUMN ")
+        .name(&field.name)
+        .words(" TYPE ")
+        .finish();
+    let using = sql()
+        .words(mark)
+        .words(" USING ")
+        .sql(&over_text(expression, mark))
+        .words("::")
+        .finish();
+    let mut text = sql()
+        .sql(&find_kind(collection, &field.name))
+        .words("  EXECUTE 'ALTER TYPE ' || kind || ' RENAME TO ductape_enum_before';\n")
+        .words("  EXECUTE 'CREATE TYPE ' || kind || ")
+        .text(&make)
+        .words(";\n  EXECUTE ")
+        .text(&alter)
+        .words(" || kind || ")
+        .text(&using)
+        .words(" || kind");
+    if !mark.is_empty() {
+        text = text.words(" || ").text(mark);
+    }
+    block(
+        &text
+            .words(";\n  EXECUTE 'DROP TYPE ' || own_schema || '.ductape_enum_before';\nEND")
+            .finish(),
+    )
+}
+
+/// The beginning of a block: finds the name of the field's enum type, and the schema that it is in.
+fn find_kind(collection: &Name, field: &Name) -> String {
+    sql()
+        .words("DECLARE\n  kind text;\n  own_schema text;\nBEGIN\n  SELECT t.oid::regtype, t.typnamespace::regnamespace INTO STRICT kind, own_schema\n    FROM pg_type t WHERE t.oid = ")
+        .sql(&kind_of(collection, field))
+        .words(";\n")
+        .finish()
+}
+
+/// The type of a field, or of its items.
+fn kind_of(collection: &Name, field: &Name) -> String {
+    sql()
+        .words("(SELECT CASE WHEN c.typelem <> 0 THEN c.typelem ELSE c.oid END FROM pg_attribute a JOIN pg_type c ON c.oid = a.atttypid WHERE a.attrelid = ")
+        .sql(&regclass(collection))
+        .words(" AND a.attname = ")
+        .text(field.as_str())
+        .words(")")
+        .finish()
+}
+
+/// Counts the other fields that share the field's enum type: it is then not the field's own to change.
+pub(crate) fn shared(collection: &Name, field: &Name) -> Guard {
+    let others = sql()
+        .words(" FROM pg_attribute o JOIN pg_class r ON r.oid = o.attrelid JOIN pg_type k ON k.oid = ")
+        .sql(&kind_of(collection, field))
+        .words(" WHERE o.atttypid IN (k.oid, k.typarray) AND NOT o.attisdropped AND o.attinhcount = 0 AND r.relkind IN ('r', 'p', 'f', 'c') AND NOT (o.attrelid = ")
+        .sql(&regclass(collection))
+        .words(" AND o.attname = ")
+        .text(field.as_str())
+        .words(")")
+        .finish();
+    let question = sql()
+        .words("SELECT (SELECT count(*)")
+        .sql(&others)
+        .words("), (SELECT string_agg(o.attrelid::regclass || '.' || o.attname, ', ')")
+        .sql(&others)
+        .words(")")
+        .finish();
+    Guard {
+        collection: collection.clone(),
+        also: Vec::new(),
+        question: Statement::sql(question),
+        rows: format!("other fields that share the enum type of {collection}.{field}"),
+        hint: "the type is not this field's own: change it with raw statements, for all of them"
+            .to_owned(),
+    }
 }
 
 /// Does something to a collection that leaves the enum types of some fields behind, and then drops the

@@ -4,8 +4,11 @@
 //! server. Names stand without a schema; the session's `search_path` says where they live.
 
 mod capabilities;
+mod check;
 mod compiler;
 mod constraint;
+mod convert;
+mod counting;
 mod defaults;
 mod dialect;
 mod effects;
@@ -13,9 +16,14 @@ mod enum_type;
 mod guard;
 mod index;
 mod literal;
+mod modify_field;
+mod native;
 mod normal;
+mod raw;
 mod table;
 mod types;
+mod update;
+mod values;
 
 pub use capabilities::CAPABILITIES;
 pub use dialect::Postgres;

@@ -14,6 +14,17 @@ pub(crate) fn column_type(collection: &Name, field: &Field) -> String {
     }
 }
 
+/// The type that the column has once it is there: a serial's is a plain number.
+pub(crate) fn stored_type(collection: &Name, field: &Field) -> String {
+    let declared = column_type(collection, field);
+    match server_spelling(&declared).as_str() {
+        "smallserial" => "SMALLINT".to_owned(),
+        "serial" => "INTEGER".to_owned(),
+        "bigserial" => "BIGINT".to_owned(),
+        _ => declared,
+    }
+}
+
 /// The type's name; an enum, or an array of one, is of the type that is given.
 pub(crate) fn type_name(field_type: &FieldType, enum_type: &Name) -> String {
     match field_type {
