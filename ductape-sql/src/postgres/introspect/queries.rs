@@ -150,18 +150,18 @@ impl Questions {
         self.ask(
             "SELECT 'trigger' AS kind, t.tgname AS name, w.relname AS \"on\", pg_get_triggerdef(t.oid, true) \
                 || CASE t.tgenabled WHEN 'D' THEN format(E';\\nALTER TABLE %I DISABLE TRIGGER %I', w.relname, t.tgname) WHEN 'R' THEN format(E';\\nALTER TABLE %I ENABLE REPLICA TRIGGER %I', w.relname, t.tgname) WHEN 'A' THEN format(E';\\nALTER TABLE %I ENABLE ALWAYS TRIGGER %I', w.relname, t.tgname) ELSE '' END \
-                || coalesce(format(E';\\nCOMMENT ON TRIGGER %I ON %I IS %L', t.tgname, w.relname, d.description), '') AS definition, NULL::json AS after \
+                || CASE WHEN d.description IS NULL THEN '' ELSE format(E';\\nCOMMENT ON TRIGGER %I ON %I IS %L', t.tgname, w.relname, d.description) END AS definition, NULL::json AS after \
                 FROM pg_trigger t JOIN wanted w ON w.oid = t.tgrelid LEFT JOIN pg_description d ON d.classoid = 'pg_trigger'::regclass AND d.objoid = t.oid \
                 WHERE NOT t.tgisinternal \
             UNION ALL SELECT 'rule', u.rulename, w.relname, rtrim(pg_get_ruledef(u.oid), ';') \
-                || coalesce(format(E';\\nCOMMENT ON RULE %I ON %I IS %L', u.rulename, w.relname, d.description), ''), NULL \
+                || CASE WHEN d.description IS NULL THEN '' ELSE format(E';\\nCOMMENT ON RULE %I ON %I IS %L', u.rulename, w.relname, d.description) END, NULL \
                 FROM pg_rewrite u JOIN wanted w ON w.oid = u.ev_class LEFT JOIN pg_description d ON d.classoid = 'pg_rewrite'::regclass AND d.objoid = u.oid \
             UNION ALL SELECT 'policy', y.polname, w.relname, format('CREATE POLICY %I ON %I AS %s FOR %s TO %s', y.polname, w.relname, \
                     CASE WHEN y.polpermissive THEN 'PERMISSIVE' ELSE 'RESTRICTIVE' END, \
                     CASE y.polcmd WHEN 'r' THEN 'SELECT' WHEN 'a' THEN 'INSERT' WHEN 'w' THEN 'UPDATE' WHEN 'd' THEN 'DELETE' ELSE 'ALL' END, \
                     (SELECT string_agg(CASE WHEN o = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(o)) END, ', ') FROM unnest(y.polroles) AS o)) \
                 || coalesce(' USING (' || pg_get_expr(y.polqual, y.polrelid) || ')', '') || coalesce(' WITH CHECK (' || pg_get_expr(y.polwithcheck, y.polrelid) || ')', '') \
-                || coalesce(format(E';\\nCOMMENT ON POLICY %I ON %I IS %L', y.polname, w.relname, d.description), ''), NULL \
+                || CASE WHEN d.description IS NULL THEN '' ELSE format(E';\\nCOMMENT ON POLICY %I ON %I IS %L', y.polname, w.relname, d.description) END, NULL \
                 FROM pg_policy y JOIN wanted w ON w.oid = y.polrelid LEFT JOIN pg_description d ON d.classoid = 'pg_policy'::regclass AND d.objoid = y.oid \
             UNION ALL SELECT 'statistics', s.stxname, w.relname, pg_get_statisticsobjdef(s.oid), NULL FROM pg_statistic_ext s JOIN wanted w ON w.oid = s.stxrelid \
             UNION ALL SELECT 'partitioning', w.relname, w.relname, 'PARTITION BY ' || pg_get_partkeydef(w.oid), NULL FROM wanted w JOIN pg_partitioned_table t ON t.partrelid = w.oid \
@@ -177,7 +177,7 @@ impl Questions {
     pub fn settings(&self) -> String {
         format!(
             "{} SELECT row_to_json(r)::text FROM (SELECT 'settings' AS kind, v.relname AS name, v.relname AS \"on\", \
-                ltrim(coalesce(format(E';\\nALTER TABLE %s SET (%s)', v.qualified, array_to_string(v.reloptions, ', ')), '') \
+                ltrim(CASE WHEN v.reloptions IS NULL THEN '' ELSE format(E';\\nALTER TABLE %s SET (%s)', v.qualified, array_to_string(v.reloptions, ', ')) END \
                 || CASE WHEN v.relrowsecurity THEN format(E';\\nALTER TABLE %s ENABLE ROW LEVEL SECURITY', v.qualified) ELSE '' END \
                 || CASE WHEN v.relforcerowsecurity THEN format(E';\\nALTER TABLE %s FORCE ROW LEVEL SECURITY', v.qualified) ELSE '' END \
                 || CASE v.relreplident WHEN 'f' THEN format(E';\\nALTER TABLE %s REPLICA IDENTITY FULL', v.qualified) WHEN 'n' THEN format(E';\\nALTER TABLE %s REPLICA IDENTITY NOTHING', v.qualified) \
@@ -185,7 +185,7 @@ impl Questions {
                 || coalesce((SELECT format(E';\\nALTER TABLE %s SET TABLESPACE %I', v.qualified, s.spcname) FROM pg_tablespace s WHERE s.oid = v.reltablespace), '') \
                 || coalesce((SELECT string_agg(CASE WHEN a.attidentity = 'a' THEN format(E';\\nALTER TABLE %s ALTER COLUMN %I SET GENERATED ALWAYS', v.qualified, a.attname) ELSE '' END \
                     || CASE WHEN a.attstorage <> t.typstorage THEN format(E';\\nALTER TABLE %s ALTER COLUMN %I SET STORAGE %s', v.qualified, a.attname, CASE a.attstorage WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL' WHEN 'm' THEN 'MAIN' ELSE 'EXTENDED' END) ELSE '' END \
-                    || coalesce(format(E';\\nALTER TABLE %s ALTER COLUMN %I SET (%s)', v.qualified, a.attname, array_to_string(a.attoptions, ', ')), '') \
+                    || CASE WHEN a.attoptions IS NULL THEN '' ELSE format(E';\\nALTER TABLE %s ALTER COLUMN %I SET (%s)', v.qualified, a.attname, array_to_string(a.attoptions, ', ')) END \
                     || coalesce((SELECT string_agg(format(E';\\nGRANT %s (%I) ON %s TO %s', g.privilege_type, a.attname, v.qualified, CASE WHEN g.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(g.grantee)) END), '' ORDER BY g.grantee, g.privilege_type) FROM aclexplode(a.attacl) AS g), ''), '' ORDER BY a.attnum) \
                     FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid WHERE a.attrelid = v.oid AND a.attnum > 0 AND NOT a.attisdropped \
                         AND (a.attidentity = 'a' OR a.attstorage <> t.typstorage OR a.attoptions IS NOT NULL OR a.attacl IS NOT NULL)), '') \
