@@ -27,3 +27,6 @@ mod values;
 
 pub use capabilities::CAPABILITIES;
 pub use dialect::Postgres;
+
+#[cfg(test)]
+mod tests;
