@@ -2,7 +2,7 @@
 
 use crate::json::words;
 use crate::name::Name;
-use crate::schema::{Collection, Schema};
+use crate::schema::{Collection, NativeDefinition, Schema};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -49,6 +49,17 @@ impl Difference {
                 record.name
             ),
         }
+    }
+
+    /// A native definition on record that is gone or other than it was.
+    pub fn of_native(record: &NativeDefinition, live: Option<&NativeDefinition>) -> Option<Self> {
+        if live == Some(record) {
+            return None;
+        }
+        let collection = record.on.as_ref().unwrap_or(&record.name);
+        let path = format!("{}.{}", record.kind, record.name);
+        let live = live.map_or(Value::Null, to_value);
+        Some(Self::new(collection, path, to_value(record), live))
     }
 
     fn new(collection: &Name, path: String, recorded: Value, live: Value) -> Self {

@@ -15,6 +15,7 @@ mod plan;
 mod prepare;
 mod report;
 mod set;
+mod settle;
 mod status;
 mod verify;
 

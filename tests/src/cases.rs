@@ -49,6 +49,11 @@ pub const CASES: &[Case] = &[
         only: SQL,
     },
     Case {
+        name: "raw_on_what_is_on_record",
+        migrations: raw_on_what_is_on_record,
+        only: SQL,
+    },
+    Case {
         name: "hostile_names",
         migrations: hostile_names,
         only: SQL,
@@ -259,6 +264,44 @@ fn raw_between() -> Result<Vec<Migration>, Problems> {
         "on_the_raw_one",
         migration("on_the_raw_one")
             .add_field("made_by_hand", text("note"))
+            .build(),
+    )?);
+    Ok(migrations)
+}
+
+/// What raw statements do to a collection on record is followed by the record, definitions that the
+/// model has no words for included.
+fn raw_on_what_is_on_record() -> Result<Vec<Migration>, Problems> {
+    let mut migrations = create_add_index()?;
+    migrations.push(tagged(
+        3,
+        "raw_column_and_view",
+        migration("raw_column_and_view")
+            .raw("sqlite", "ALTER TABLE users ADD COLUMN note TEXT")
+            .inverse("ALTER TABLE users DROP COLUMN note")
+            .raw(
+                "sqlite",
+                "CREATE TRIGGER noted AFTER INSERT ON users BEGIN SELECT 1; END",
+            )
+            .inverse("DROP TRIGGER noted")
+            .raw("sqlite", "CREATE VIEW addresses AS SELECT email FROM users")
+            .inverse("DROP VIEW addresses")
+            .build(),
+    )?);
+    migrations.push(tagged(
+        4,
+        "after_it",
+        migration("after_it")
+            .add_field("users", integer("age"))
+            .build(),
+    )?);
+    migrations.push(tagged(
+        5,
+        "raw_alone",
+        migration("raw_alone")
+            .raw("sqlite", "ALTER TABLE users ADD COLUMN alone TEXT")
+            .inverse("ALTER TABLE users DROP COLUMN alone")
+            .transactional(false)
             .build(),
     )?);
     Ok(migrations)

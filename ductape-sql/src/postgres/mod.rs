@@ -28,5 +28,29 @@ mod values;
 pub use capabilities::CAPABILITIES;
 pub use dialect::Postgres;
 
+#[cfg(feature = "postgres")]
+mod batch;
+#[cfg(feature = "postgres")]
+mod client;
+#[cfg(feature = "postgres")]
+mod connect;
+#[cfg(feature = "postgres")]
+mod introspect;
+#[cfg(feature = "postgres")]
+mod ledger_tables;
+#[cfg(feature = "postgres")]
+mod lock;
+#[cfg(feature = "postgres")]
+mod place;
+#[cfg(feature = "postgres")]
+mod reader;
+#[cfg(feature = "postgres")]
+mod session;
+#[cfg(feature = "postgres")]
+mod standing;
+
+#[cfg(feature = "postgres")]
+pub use connect::PostgresBackend;
+
 #[cfg(test)]
 mod tests;

@@ -410,10 +410,8 @@ impl Compilation<'_> {
 
     fn check_index(&mut self, at: usize, index: &Index, name: &Name, before: &Schema, own: &Name) {
         self.check_name(at, name);
-        let other = before.collections().any(|collection| {
-            collection.name.as_str().eq_ignore_ascii_case(name.as_str())
-                || collection.name != *own && has_index(collection, name)
-        });
+        let other = before.collections_alike(name).next().is_some()
+            || before.index_owners(name).any(|owner| owner != own);
         if other || own.as_str().eq_ignore_ascii_case(name.as_str()) {
             self.refuse(
                 at,
@@ -770,11 +768,7 @@ impl Compilation<'_> {
             None => found.alone,
         };
         let step = self.step(at, text.to_owned());
-        step.effects.push(Effect {
-            target: Target::Anything,
-            before: Mark::Present,
-            after: Mark::Present,
-        });
+        step.effects.push(Effect::of_raw(text));
         if alone {
             step.atomicity = Atomicity::Alone;
             step.risks.push(Risk::new(
@@ -877,25 +871,16 @@ fn native_add(add: &AddField) -> bool {
 }
 
 /// Whether a collection of another name differs from it only in the case of ASCII letters, or an index
-/// has it.
+/// or a view has it.
 fn taken(schema: &Schema, name: &Name, besides: Option<&Name>) -> bool {
-    schema.collections().any(|collection| {
-        (Some(&collection.name) != besides
-            && collection.name != *name
-            && collection.name.as_str().eq_ignore_ascii_case(name.as_str()))
-            || has_index(collection, name)
-    }) || schema.natives().any(|native| {
-        native.kind == "view" && native.name.as_str().eq_ignore_ascii_case(name.as_str())
-    })
-}
-
-fn has_index(collection: &Collection, name: &Name) -> bool {
-    collection.indexes.iter().any(|index| {
-        index
-            .name
-            .as_ref()
-            .is_some_and(|index| index.as_str().eq_ignore_ascii_case(name.as_str()))
-    })
+    schema
+        .collections_alike(name)
+        .any(|other| Some(&other.name) != besides && other.name != *name)
+        || schema.index_owners(name).next().is_some()
+        || schema.natives().any(|native| {
+            matches!(native.kind.as_str(), "view" | "table")
+                && native.name.as_str().eq_ignore_ascii_case(name.as_str())
+        })
 }
 
 fn taken_reason(name: &Name) -> String {
