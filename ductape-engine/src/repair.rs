@@ -460,15 +460,8 @@ fn repaired(action: &str, tag: Option<&Tag>, message: String) -> Repaired {
     }
 }
 
-/// The migration of a set that a tag means: the one that has it, or, of those that get theirs when
-/// they are applied, the one of its name.
 fn given(set: &MigrationSet, tag: &Tag) -> Result<Migration> {
-    set.migrations()
-        .iter()
-        .find(|migration| match migration.tag() {
-            Some(own) => own == tag,
-            None => migration.name() == tag.name(),
-        })
+    set.of_tag(tag)
         .map(|migration| migration.clone().with_tag(tag.clone()))
         .ok_or_else(|| unknown_tag(tag, "the given migrations"))
 }
