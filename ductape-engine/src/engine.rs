@@ -229,7 +229,14 @@ impl MigrationEngine {
         if let Some(observer) = &self.options.observer {
             observer.event(&Event::Locked);
         }
-        let entries = session.summaries().await?;
+        let entries = match session.summaries().await {
+            Ok(entries) => entries,
+            Err(error) => {
+                // What is told is why the ledger cannot be read.
+                let _ = session.release().await;
+                return Err(error);
+            }
+        };
         let mut run = Run {
             engine: self,
             actor,
