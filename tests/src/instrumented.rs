@@ -2,7 +2,7 @@
 //! whose statements end without an answer.
 
 use async_trait::async_trait;
-use ductape_core::compiler::{DataJob, Guard};
+use ductape_core::compiler::{Atomicity, DataJob, Guard};
 use ductape_core::{Compiler, Schema, Step};
 use ductape_engine::backend::{
     Advance, Backend, GuardAnswer, Outcome, Reader, Scope, Session, SessionError, Standing, Unit,
@@ -47,11 +47,37 @@ pub struct Killing {
     pub backend: Arc<dyn Backend>,
     /// Its fuse.
     pub fuse: Fuse,
+    /// Whether it burns between the statements of a unit, too. Only for a database whose session keeps
+    /// one transaction open from unit to unit: there, units of one statement each are the same to the
+    /// file as the unit itself.
+    pub split: bool,
 }
 
 struct KillingSession {
     session: Box<dyn Session>,
     fuse: Fuse,
+    split: bool,
+}
+
+/// A unit as units of one statement or one ledger write each, all of them in the setting of the first,
+/// so that they stay in one transaction.
+fn pieces(unit: &Unit) -> Vec<Unit> {
+    let setting = unit.setting().cloned();
+    let steps = unit.steps.iter().map(|step| {
+        let mut step = step.clone();
+        step.atomicity = Atomicity::Joins {
+            setting: setting.clone(),
+        };
+        Unit {
+            steps: vec![step],
+            puts: Vec::new(),
+        }
+    });
+    let puts = unit.puts.iter().map(|put| Unit {
+        steps: Vec::new(),
+        puts: vec![put.clone()],
+    });
+    steps.chain(puts).collect()
 }
 
 #[async_trait]
@@ -75,6 +101,7 @@ impl Backend for Killing {
         Ok(Box::new(KillingSession {
             session,
             fuse: self.fuse.clone(),
+            split: self.split,
         }))
     }
 
@@ -142,6 +169,14 @@ impl Session for KillingSession {
     async fn transact(&mut self, units: &[Unit]) -> (usize, Option<UnitFailure>) {
         for (done, unit) in units.iter().enumerate() {
             self.fuse.burn();
+            if self.split {
+                for piece in pieces(unit) {
+                    let (_, failure) = self.session.transact(&[piece]).await;
+                    assert!(failure.is_none(), "the cases do not fail: {failure:?}");
+                    self.fuse.burn();
+                }
+                continue;
+            }
             if let (_, Some(failure)) = self.session.transact(std::slice::from_ref(unit)).await {
                 return (done, Some(failure));
             }
