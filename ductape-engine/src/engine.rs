@@ -229,7 +229,14 @@ impl MigrationEngine {
         if let Some(observer) = &self.options.observer {
             observer.event(&Event::Locked);
         }
-        let entries = session.summaries().await?;
+        let entries = match session.summaries().await {
+            Ok(entries) => entries,
+            Err(error) => {
+                // What is told is why the ledger cannot be read.
+                let _ = session.release().await;
+                return Err(error);
+            }
+        };
         let mut run = Run {
             engine: self,
             actor,
@@ -318,7 +325,10 @@ impl Run<'_> {
 
     async fn up(&mut self, set: &MigrationSet, extent: &Extent) -> Result<()> {
         self.finish_unfinished(set.migrations()).await?;
-        let matched = match_set(set, &self.entries)?;
+        let matched = match match_set(set, &self.entries) {
+            Ok(matched) => matched,
+            Err(error) => return Err(as_operations(error, set, self.reader()).await),
+        };
         let mut pending = Vec::new();
         let mut newest_applied: Option<&Tag> = None;
         for tag in matched.iter().flatten() {
@@ -1136,6 +1146,29 @@ pub(crate) fn match_set(set: &MigrationSet, entries: &[EntrySummary]) -> Result<
             }
         })
         .collect()
+}
+
+/// An error of an edited migration, with the difference as operations.
+pub(crate) async fn as_operations(
+    error: Error,
+    set: &MigrationSet,
+    reader: &mut dyn Reader,
+) -> Error {
+    let (ErrorKind::Edited, Some(tag)) = (error.kind(), error.details().tag.clone()) else {
+        return error;
+    };
+    let Some(file) = set.of_tag(&tag) else {
+        return error;
+    };
+    match reader.entries(&EntryQuery::Tags(vec![tag])).await {
+        Err(damaged) => damaged,
+        Ok(entries) => {
+            let differences = entries
+                .first()
+                .and_then(|entry| crate::verify::edited(entry, file));
+            error.differences(differences.into_iter().collect())
+        }
+    }
 }
 
 fn edited(migration: &Migration, tag: &Tag) -> Error {

@@ -106,7 +106,7 @@ impl SqliteBackend {
         })
     }
 
-    async fn reader(&self) -> Result<SqliteSession, DbError> {
+    async fn reader(&self) -> Result<SqliteSession, Error> {
         let connection = self.connect(false).await?;
         let mut reader = SqliteSession {
             connection,
@@ -116,7 +116,7 @@ impl SqliteBackend {
             open: None,
             released: true,
         };
-        reader.has_ledger = reader.find_ledger().await?;
+        reader.find_ledger().await?;
         Ok(reader)
     }
 }
@@ -147,10 +147,12 @@ fn db_error(error: &sqlx::Error) -> DbError {
 
 /// Whether another connection was at it: SQLITE_BUSY (5) and SQLITE_LOCKED (6), extended codes included.
 fn is_busy(error: &sqlx::Error) -> bool {
-    error
-        .as_database_error()
-        .and_then(|error| error.code())
-        .and_then(|code| code.parse::<i32>().ok())
+    let code = error.as_database_error().and_then(|error| error.code());
+    is_busy_code(code.as_deref())
+}
+
+fn is_busy_code(code: Option<&str>) -> bool {
+    code.and_then(|code| code.parse::<i32>().ok())
         .is_some_and(|code| matches!(code & 0xff, 5 | 6))
 }
 
@@ -265,6 +267,16 @@ enum Contention {
     Failed(Box<Error>),
 }
 
+impl Contention {
+    fn of(error: Error) -> Self {
+        if is_busy_code(error.details().code.as_deref()) {
+            Contention::Busy
+        } else {
+            Contention::Failed(Box::new(error))
+        }
+    }
+}
+
 impl From<sqlx::Error> for Contention {
     fn from(error: sqlx::Error) -> Self {
         if is_busy(&error) {
@@ -277,16 +289,7 @@ impl From<sqlx::Error> for Contention {
 
 impl From<DbError> for Contention {
     fn from(error: DbError) -> Self {
-        let busy = error
-            .code
-            .as_ref()
-            .and_then(|code| code.parse::<i32>().ok())
-            .is_some_and(|code| matches!(code & 0xff, 5 | 6));
-        if busy {
-            Contention::Busy
-        } else {
-            Contention::Failed(Box::new(error.into()))
-        }
+        Contention::of(error.into())
     }
 }
 
@@ -343,17 +346,46 @@ impl SqliteSession {
             .collect()
     }
 
-    async fn find_ledger(&mut self) -> Result<bool, DbError> {
+    /// Whether there is a ledger: all of it, in a format that this version knows.
+    async fn find_ledger(&mut self) -> Result<bool, Error> {
+        let names = [&self.names.migrations, &self.names.log, &self.names.state];
         let query = sql()
-            .words("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ")
-            .text(self.names.state.as_str())
+            .words("SELECT name FROM sqlite_schema WHERE type = 'table' AND name IN (")
+            .texts(names.iter().map(|name| name.as_str()))
+            .words(")")
             .finish();
-        Ok(!self.rows(query).await?.is_empty())
+        let all: Vec<String> = names.iter().map(|name| name.to_string()).collect();
+        let rows = self.rows(query).await?;
+        let mut found = Vec::with_capacity(rows.len());
+        for row in &rows {
+            found.push(
+                row.try_get::<String, _>(0)
+                    .map_err(|error| db_error(&error))?,
+            );
+        }
+        if found.is_empty() {
+            return Ok(false);
+        }
+        let gone: Vec<String> = all
+            .into_iter()
+            .filter(|name| !found.contains(name))
+            .collect();
+        if !gone.is_empty() {
+            return Err(Error::of(
+                ErrorKind::Mismatch,
+                format!("a part of the ledger is gone: {}", gone.join(", ")),
+            )
+            .hint("restore it from a backup; or drop the rest of it, and say with `ductape repair --mark-applied` what is applied"));
+        }
+        self.has_ledger = true;
+        if let Some(head) = self.state_value(HEAD_KEY).await? {
+            read_head(&head)?;
+        }
+        Ok(true)
     }
 
-    async fn make_ledger(&mut self) -> Result<(), DbError> {
+    async fn make_ledger(&mut self) -> Result<(), Error> {
         if self.find_ledger().await? {
-            self.has_ledger = true;
             return Ok(());
         }
         let text = sql()
@@ -426,10 +458,7 @@ impl SqliteSession {
         patience: &Patience,
         watch: &mut LeaseWatch,
     ) -> Result<Decision, Contention> {
-        self.make_ledger().await?;
-        if let Some(head) = self.state_value(HEAD_KEY).await? {
-            read_head(&head).map_err(|error| Contention::Failed(Box::new(error)))?;
-        }
+        self.make_ledger().await.map_err(Contention::of)?;
         let row = self.read_lock().await?;
         let decision = watch.decide(&row, Instant::now());
         self.lease = row;
@@ -614,12 +643,19 @@ impl SqliteSession {
                 ))
             })
         };
-        let number = |column: &str| -> Result<i64, Error> {
-            row.try_get(column).map_err(|error| {
-                damaged(&format!(
-                    "a row of the ledger cannot be read: column {column}: {error}"
-                ))
-            })
+        let number = |column: &str| -> Result<u64, Error> {
+            let number: i64 = row
+                .try_get(column)
+                .map_err(|error| damaged(&unreadable(column, error)))?;
+            number
+                .try_into()
+                .map_err(|_| damaged(&unreadable(column, number)))
+        };
+        let steps = |column: &str| -> Result<u32, Error> {
+            let number = number(column)?;
+            number
+                .try_into()
+                .map_err(|_| damaged(&unreadable(column, number)))
         };
         let maybe = |column: &str| -> Result<Option<String>, Error> {
             row.try_get(column).map_err(|error| {
@@ -644,10 +680,10 @@ impl SqliteSession {
             down: text("down")?,
             plan: maybe("plan")?,
             progress,
-            steps_done: number("steps_done")?.try_into().unwrap_or(0),
-            steps_total: number("steps_total")?.try_into().unwrap_or(0),
+            steps_done: steps("steps_done")?,
+            steps_total: steps("steps_total")?,
             applied_at: summary.applied_at,
-            duration_ms: number("duration_ms")?.try_into().unwrap_or(0),
+            duration_ms: number("duration_ms")?,
             applied_by: text("applied_by")?,
             tool_version: text("tool_version")?,
             tag: summary.tag,
@@ -686,6 +722,10 @@ fn unit_failure(error: SessionError) -> UnitFailure {
         SessionError::LockLost => UnitFailure::LockLost,
         SessionError::Database(error) => UnitFailure::Database { step: None, error },
     }
+}
+
+fn unreadable(column: &str, why: impl std::fmt::Display) -> String {
+    format!("a row of the ledger cannot be read: column {column}: {why}")
 }
 
 fn jiff_now() -> jiff::Timestamp {
