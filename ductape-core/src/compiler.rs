@@ -271,6 +271,49 @@ pub struct Effect {
     pub after: Mark,
 }
 
+impl Effect {
+    /// What is known of a statement in the database's own language from its first word: whether it
+    /// always changes the catalog (absent, then present), can be run again without harm (absent, then
+    /// absent), or neither (present, then present).
+    ///
+    /// ```
+    /// use ductape_core::compiler::{Effect, Mark};
+    ///
+    /// assert_eq!(Effect::of_raw("CREATE TABLE t (a INTEGER);").after, Mark::Present);
+    /// assert_eq!(Effect::of_raw("VACUUM").after, Mark::Absent);
+    /// assert_eq!(Effect::of_raw("CREATE TABLE t (a INTEGER); DELETE FROM u").before, Mark::Present);
+    /// ```
+    pub fn of_raw(text: &str) -> Self {
+        const CATALOG: [&str; 6] = ["CREATE", "ALTER", "DROP", "COMMENT", "GRANT", "REVOKE"];
+        const REPEATABLE: [&str; 6] = [
+            "VACUUM",
+            "ANALYZE",
+            "REINDEX",
+            "REFRESH",
+            "CLUSTER",
+            "CHECKPOINT",
+        ];
+        let mut tokens = crate::expression::tokens(text);
+        let first = tokens.next();
+        let begins = |words: &[&str]| {
+            first.is_some_and(|token| words.iter().any(|word| token.is_word(word)))
+        };
+        let one = tokens
+            .skip_while(|token| !token.is_symbol(";"))
+            .all(|token| token.is_symbol(";"));
+        let (before, after) = match one {
+            true if begins(&CATALOG) => (Mark::Absent, Mark::Present),
+            true if begins(&REPEATABLE) => (Mark::Absent, Mark::Absent),
+            _ => (Mark::Present, Mark::Present),
+        };
+        Self {
+            target: Target::Anything,
+            before,
+            after,
+        }
+    }
+}
+
 /// What must hold of the data before a step, counted before anything is touched.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -328,6 +371,13 @@ impl Step {
             Action::Statement(statement) => statement,
             Action::Data(job) => &job.statement,
         }
+    }
+
+    /// Whether it is in the database's own language, so that its effects are not known.
+    pub fn is_raw(&self) -> bool {
+        self.effects
+            .iter()
+            .any(|effect| effect.target == Target::Anything)
     }
 
     /// Whether it stands in a transaction.

@@ -3,6 +3,7 @@
 use crate::error::{Error, ErrorKind, Result};
 use ductape_core::json::{Node, Read, Reader, parse};
 use ductape_core::operation::CreateCollection;
+use ductape_core::schema::NativeDefinition;
 use ductape_core::{Checksum, Collection, Direction, Migration, Name, Operation, Step, Tag};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -51,6 +52,9 @@ pub struct Progress {
     /// Whether the step after those that are done was started.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub started: bool,
+    /// The catalog's mark before it, where the catalog tells nothing else of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mark: Option<String>,
     /// Where the data work of that step came to, in the backend's own words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
@@ -207,11 +211,9 @@ pub struct Frozen {
     pub operations: Vec<FrozenOperation>,
     /// The steps.
     pub steps: Vec<Step>,
-    /// The collections on record when it is done: each as `createCollection`, or null where it goes.
-    pub records: Vec<(String, Value)>,
-    /// Those of them whose expressions the server will spell in its own way.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub respelled: Vec<String>,
+    /// The rows of the state when it is done: the collections on record, and what is left to do to
+    /// the record. Nothing where a row goes.
+    pub rows: Vec<(String, Option<String>)>,
 }
 
 /// A spelled operation in a frozen plan.
@@ -315,13 +317,45 @@ pub const RECORD_PREFIX: &str = "schema:";
 /// What the keys of native definitions on record begin with.
 pub const NATIVE_PREFIX: &str = "native:";
 
-/// What the keys begin with that name collections whose expressions are still to be read back in the
+/// What the keys of work begin with that is left to do to the record: written together with the
+/// change that makes it necessary, so that a run that is cut off leaves it to the next.
+pub const TODO_PREFIX: &str = "todo:";
+/// The key that says that the record is to follow what raw statements and definitions did.
+pub const FOLLOW_KEY: &str = "todo:follow";
+/// What the keys begin with that name collections whose expressions are to be read back in the
 /// spelling of the server.
-pub const RESPELLED_PREFIX: &str = "respelled:";
+pub const RESPELL_PREFIX: &str = "todo:respell:";
 
 /// The key that says that a collection's expressions are to be read back.
-pub fn respelled_key(name: &Name) -> String {
-    format!("{RESPELLED_PREFIX}{name}")
+pub fn respell_key(name: &Name) -> String {
+    format!("{RESPELL_PREFIX}{name}")
+}
+
+/// The key of a native definition on record.
+pub fn native_key(native: &NativeDefinition) -> String {
+    let named = (&native.kind, &native.on, &native.name);
+    let named = serde_json::to_string(&named).unwrap_or_default();
+    format!("{NATIVE_PREFIX}{named}")
+}
+
+/// A native definition read from the record.
+///
+/// # Errors
+/// [`ErrorKind::Mismatch`] if the row is damaged.
+pub fn read_native(key: &str, value: &str) -> Result<NativeDefinition> {
+    let mut reader = Reader::new();
+    let native = parse(value, usize::MAX)
+        .ok()
+        .and_then(|node| NativeDefinition::read(&node, &mut reader));
+    native
+        .filter(|_| reader.finish().is_empty())
+        .ok_or_else(|| {
+            Error::of(
+                ErrorKind::Mismatch,
+                format!("the ledger's record {key:?} cannot be read"),
+            )
+            .hint("take the live schema as the record with `ductape repair --to-live`")
+        })
 }
 
 /// The key of a collection on record.
