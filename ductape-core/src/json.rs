@@ -7,7 +7,7 @@
 use crate::problem::Problem;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Number, Value};
-use std::fmt;
+use std::fmt::{self, Write};
 
 /// The most bytes that [`parse`] reads unless told otherwise: 16 MiB.
 pub const DEFAULT_SIZE_LIMIT: usize = 16 * 1024 * 1024;
@@ -210,7 +210,8 @@ impl Reader {
     /// Reads what stands at an index of a list.
     pub fn at<T>(&mut self, index: usize, read: impl FnOnce(&mut Self) -> T) -> T {
         let length = self.path.len();
-        self.path.push_str(&format!("[{index}]"));
+        // Writing to a text does not fail.
+        let _ = write!(self.path, "[{index}]");
         let result = read(self);
         self.path.truncate(length);
         result
@@ -226,6 +227,12 @@ impl Reader {
         let Node::Object(entries) = node else {
             return self.expected(what, node);
         };
+        self.only(entries, what, keys);
+        Some(entries)
+    }
+
+    /// Reports the keys that an object should not have.
+    pub(crate) fn only(&mut self, entries: &[(String, Node)], what: &str, keys: &[&str]) {
         for (key, _) in entries {
             if !keys.contains(&key.as_str()) {
                 let near = nearest(key, keys.iter().copied());
@@ -240,7 +247,6 @@ impl Reader {
                 });
             }
         }
-        Some(entries)
     }
 
     /// Reads a key that must be there.
