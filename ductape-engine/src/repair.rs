@@ -267,7 +267,7 @@ impl Run<'_> {
                 (ready, message)
             }
         };
-        let mut entry = self.new_entry(&ready, tag, EntryStatus::Applied);
+        let mut entry = self.new_entry(&ready, tag, EntryStatus::Applied, self.next_seq());
         entry.steps_done = 0;
         entry.steps_total = 0;
         let summary = entry.summary();
