@@ -7,7 +7,7 @@
 use crate::problem::Problem;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Number, Value};
-use std::fmt;
+use std::fmt::{self, Write};
 
 /// How many objects and lists a migration may have inside each other in its canonical form, which can
 /// be deeper than its file. A text is read up to 128 levels, and what is kept must be read again.
@@ -223,7 +223,8 @@ impl Reader {
     /// Reads what stands at an index of a list.
     pub fn at<T>(&mut self, index: usize, read: impl FnOnce(&mut Self) -> T) -> T {
         let length = self.path.len();
-        self.path.push_str(&format!("[{index}]"));
+        // Writing to a text does not fail.
+        let _ = write!(self.path, "[{index}]");
         let result = read(self);
         self.path.truncate(length);
         result
@@ -239,6 +240,12 @@ impl Reader {
         let Node::Object(entries) = node else {
             return self.expected(what, node);
         };
+        self.only(entries, what, keys);
+        Some(entries)
+    }
+
+    /// Reports the keys that an object should not have.
+    pub(crate) fn only(&mut self, entries: &[(String, Node)], what: &str, keys: &[&str]) {
         for (key, _) in entries {
             if !keys.contains(&key.as_str()) {
                 let near = nearest(key, keys.iter().copied());
@@ -253,7 +260,6 @@ impl Reader {
                 });
             }
         }
-        Some(entries)
     }
 
     /// Reads a key that must be there.

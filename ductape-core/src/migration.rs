@@ -280,11 +280,13 @@ impl Migration {
 
     /// The migration as it was authored, for the ledger: without a derived way back.
     pub fn authored_json(&self) -> String {
-        let authored = Self {
-            derived_down: None,
-            ..self.clone()
-        };
-        serde_json::to_string(&authored).unwrap_or_default()
+        struct Authored<'m>(&'m Migration);
+        impl serde::Serialize for Authored<'_> {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                self.0.serialize_with(self.0.written_down(), serializer)
+            }
+        }
+        serde_json::to_string(&Authored(self)).unwrap_or_default()
     }
 
     /// The migration as the text of its file.
@@ -584,6 +586,16 @@ fn points_at_gone(create: &CreateCollection, gone: &BTreeSet<Name>) -> Option<Pr
 
 impl serde::Serialize for Migration {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.serialize_with(self.down(), serializer)
+    }
+}
+
+impl Migration {
+    fn serialize_with<S: serde::Serializer>(
+        &self,
+        down: Option<&[Operation]>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("format", &FORMAT)?;
         if let Some(tag) = &self.tag {
@@ -594,7 +606,7 @@ impl serde::Serialize for Migration {
             map.serialize_entry("description", description)?;
         }
         map.serialize_entry("up", &self.up)?;
-        if let Some(down) = self.down() {
+        if let Some(down) = down {
             map.serialize_entry("down", down)?;
         }
         map.end()

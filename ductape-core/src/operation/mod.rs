@@ -149,8 +149,7 @@ macro_rules! operations {
                 match word {
                     $( $word => {
                         let known = [&["type"], $variant::KEYS].concat();
-                        let node = Node::Object(entries.to_vec());
-                        reader.object(&node, concat!("the operation ", $word), &known);
+                        reader.only(entries, concat!("the operation ", $word), &known);
                         Some($variant::read_entries(entries, reader).map(Operation::$variant))
                     } )*
                     _ => None,
@@ -247,14 +246,16 @@ impl Operation {
     /// # Ok::<(), ductape_core::NameError>(())
     /// ```
     pub fn apply(&self, schema: &mut Schema) -> Result<(), SchemaError> {
+        let Some(operations) = self.spell_out_one(schema, &Naming::default())? else {
+            return self.apply_spelled(schema);
+        };
+        // One by itself changes all or nothing, and a copy to go back to would cost more than it does.
+        if let [only] = operations.as_slice() {
+            return only.apply_spelled(schema);
+        }
         let mut after = schema.clone();
-        match self.spell_out_one(schema, &Naming::default())? {
-            None => self.apply_spelled(&mut after)?,
-            Some(operations) => {
-                for operation in operations {
-                    operation.apply_spelled(&mut after)?;
-                }
-            }
+        for operation in operations {
+            operation.apply_spelled(&mut after)?;
         }
         *schema = after;
         Ok(())
