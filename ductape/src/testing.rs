@@ -20,7 +20,7 @@ use ductape_engine::{Error, ErrorKind, MigrationEngine, MigrationSet};
 /// -- create_users (lossless)
 /// CREATE TABLE "users" (
 ///   "id" INTEGER NOT NULL,
-///   PRIMARY KEY ("id")
+///   CONSTRAINT "pk_users" PRIMARY KEY ("id")
 /// );
 /// -- the way back
 /// DROP TABLE "users";
