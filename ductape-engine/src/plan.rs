@@ -340,8 +340,10 @@ impl fmt::Display for Plan {
             for statement in &migration.up {
                 writeln!(f, "{};", statement.statement)?;
             }
-            if !migration.down.is_empty() {
-                writeln!(f, "-- the way back")?;
+            match (migration.reversible, migration.down.is_empty()) {
+                (Reversibility::Irreversible, _) => {}
+                (_, false) => writeln!(f, "-- the way back")?,
+                (_, true) => writeln!(f, "-- the way back: nothing to do")?,
             }
             for statement in &migration.down {
                 writeln!(f, "{};", statement.statement)?;
