@@ -290,3 +290,16 @@ async fn what_is_wrong_with_a_call_is_told_at_once() {
         .unwrap_err();
     assert!(matches!(reserved, Error::Invalid(_)), "{reserved}");
 }
+
+/// A temporary table ends with its session and cannot be tracked.
+#[tokio::test]
+async fn a_temporary_table_is_refused() {
+    let db = Database::connect("sqlite::memory:").await.unwrap();
+    let passing = create(&db).sql(sql_options().temporary());
+    let error = passing.await.unwrap_err();
+    assert!(
+        matches!(error, Error::Unsupported(_) | Error::Refused(_)),
+        "{error}"
+    );
+    assert!(db.engine().history().await.unwrap().is_empty());
+}
