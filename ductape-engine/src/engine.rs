@@ -151,6 +151,7 @@ impl MigrationEngine {
     /// # Errors
     /// Like [`MigrationEngine::up_all`].
     pub async fn apply_new(&self, migration: &Migration) -> Result<Done> {
+        self.refuse_what_is_there(migration).await?;
         let report = self
             .locked(async |run| {
                 run.finish_unfinished(&[]).await?;
@@ -377,11 +378,11 @@ impl Run<'_> {
     async fn remember_complete(&mut self, set: &MigrationSet) -> Result<()> {
         let mut complete = Vec::new();
         if !self.head_cleared {
-            complete = self
-                .engine
-                .backend
-                .head()
-                .await?
+            // Through the session: where there is one connection, it has it.
+            let rows = self.session.state_of(&[HEAD_KEY.to_owned()]).await?;
+            complete = rows
+                .first()
+                .and_then(|(_, value)| serde_json::from_str::<Head>(value).ok())
                 .map(|head| head.complete)
                 .unwrap_or_default();
             complete.truncate(7);
