@@ -6,8 +6,7 @@ use super::defaults::default_text;
 use super::dialect::sql;
 use super::effects;
 use super::enum_type::{
-    self, EnumChange, Place, array_mark, create_type, enum_change, over_text, owned_values,
-    with_types_of,
+    self, EnumChange, Place, array_mark, enum_change, over_text, owned_values, with_types_of,
 };
 use super::guard::{example, guard, nulls};
 use super::index::{create_index, drop_index};
@@ -256,9 +255,7 @@ impl Compilation<'_> {
         let (statement, also) = match enum_change {
             EnumChange::None => (to(&column_type, conversion.expression.as_deref()), None),
             EnumChange::Made => {
-                if let Some(statement) = create_type(name, new) {
-                    self.step(at, statement);
-                }
+                self.create_type(at, name, new);
                 let expression = conversion
                     .expression
                     .unwrap_or_else(|| sql().name(&old.name).finish());
@@ -411,9 +408,7 @@ impl Compilation<'_> {
                 ),
             ));
         }
-        if let Some(statement) = create_type(name, change.new) {
-            self.step(at, statement);
-        }
+        self.create_type(at, name, change.new);
         self.add_derived(change, change.new);
         for native in natives.iter().rev() {
             self.step(at, native.definition.clone());
