@@ -259,7 +259,7 @@ pub fn interpret(profile: &Profile, choices: &[Choice]) -> Vec<Operation> {
         let mut after = schema.clone();
         if operation.apply(&mut after).is_ok()
             && (!profile.as_served || is_servable(&after))
-            && (!profile.typed || keys_have_types(&after))
+            && (!profile.typed || keys_have_types(&after) && names_fit(&after))
         {
             schema = after;
             operations.push(operation);
@@ -1492,7 +1492,12 @@ impl Draw<'_> {
         let mut set = BTreeMap::new();
         for _ in 0..1 + self.below(2) {
             if let Some(field) = self.of(&collection.fields) {
-                let value = self.expression(collection, &field.field_type, 0);
+                let value = if self.profile.typed {
+                    let value = self.value(&field.field_type).unwrap_or_default();
+                    ValueExpression::Value(value)
+                } else {
+                    self.expression(collection, &field.field_type, 0)
+                };
                 set.insert(field.name.clone(), value);
             }
         }
@@ -1694,6 +1699,25 @@ fn is_servable_table(schema: &Schema, collection: &Collection) -> bool {
         && rules
         && !circular
         && (!collection.options.sql.without_rowid || !key.is_empty())
+}
+
+/// Whether every name is short enough for a server that looks at types.
+fn names_fit(schema: &Schema) -> bool {
+    let fits = |name: &Name| name.as_str().len() <= 63;
+    schema.collections().all(|collection| {
+        fits(&collection.name)
+            && collection.fields.iter().all(|field| fits(&field.name))
+            && collection
+                .indexes
+                .iter()
+                .filter_map(|i| i.name.as_ref())
+                .all(fits)
+            && collection
+                .constraints
+                .iter()
+                .filter_map(|c| c.name.as_ref())
+                .all(fits)
+    })
 }
 
 /// Whether every foreign key points at fields of its own types.

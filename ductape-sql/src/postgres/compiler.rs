@@ -153,6 +153,7 @@ impl Compilation<'_> {
             }
             Operation::DropField(drop) => self.drop_field(at, drop, before),
             Operation::RenameField(rename) => {
+                self.check_name(at, &rename.to);
                 let statement = alter_table(&rename.collection)
                     .words("RENAME COLUMN ")
                     .name(&rename.from)

@@ -12,7 +12,7 @@ use super::guard::{example, guard, nulls};
 use super::index::{create_index, drop_index};
 use super::native::{drop_native, falling};
 use super::table::{alter_table, column, comment_on_column, comment_on_index};
-use super::types::{is_serial, server_spelling, stored_type};
+use super::types::{collation, is_serial, server_spelling, stored_type};
 use super::{constraint, counting};
 use crate::writer::Sql;
 use ductape_core::compiler::{Atomicity, Direction, Guard};
@@ -53,7 +53,7 @@ impl Modification<'_> {
         let spelled = |field: &Field| server_spelling(&stored_type(&self.before.name, field));
         spelled(self.old) != spelled(self.new)
             || owned_values(self.old) != owned_values(self.new)
-            || self.old.collation != self.new.collation
+            || collation(self.old) != collation(self.new)
             || self.using().is_some()
     }
 
@@ -63,7 +63,7 @@ impl Modification<'_> {
             EnumChange::Grow(added)
                 if self.using().is_none()
                     && !self.unseen
-                    && self.old.collation == self.new.collation =>
+                    && collation(self.old) == collation(self.new) =>
             {
                 Some(added)
             }
@@ -237,7 +237,7 @@ impl Compilation<'_> {
             EnumChange::None => Vec::new(),
             _ => self.drop_spelled(change),
         };
-        let collation = new.collation.as_ref().and_then(|c| Name::new(c).ok());
+        let collation = collation(new);
         let to = |type_name: &str, expression: Option<&str>| {
             change
                 .alter_column()
