@@ -85,6 +85,8 @@ pub struct Profile {
     /// What a real server demands beyond the model: names that differ in more than their case, foreign
     /// keys that point at real keys, at most one constraint over the same fields, and the like.
     pub as_served: bool,
+    /// Expressions and foreign keys fit the types of their fields: a server that has types looks.
+    pub typed: bool,
 }
 
 impl Profile {
@@ -106,6 +108,7 @@ impl Profile {
             raw: true,
             natives: true,
             as_served: false,
+            typed: false,
         }
     }
 
@@ -136,6 +139,19 @@ impl Profile {
             raw: false,
             natives: false,
             as_served: true,
+            typed: false,
+        }
+    }
+
+    /// What PostgreSQL can do.
+    pub fn postgresql() -> Self {
+        Self {
+            backend: Some(BackendName::Postgresql),
+            collations: vec!["C", "POSIX"],
+            generated: false,
+            options: OptionsOf::Nobody,
+            typed: true,
+            ..Self::sqlite()
         }
     }
 
@@ -241,7 +257,10 @@ pub fn interpret(profile: &Profile, choices: &[Choice]) -> Vec<Operation> {
             continue;
         };
         let mut after = schema.clone();
-        if operation.apply(&mut after).is_ok() && (!profile.as_served || is_servable(&after)) {
+        if operation.apply(&mut after).is_ok()
+            && (!profile.as_served || is_servable(&after))
+            && (!profile.typed || keys_have_types(&after) && names_fit(&after))
+        {
             schema = after;
             operations.push(operation);
         }
@@ -755,6 +774,9 @@ impl Draw<'_> {
     }
 
     fn default_expression(&mut self, _: &Collection) -> Option<Expression> {
+        if self.profile.typed {
+            return Some(Expression::new("NULL"));
+        }
         if !self.profile.any_words {
             let texts = [
                 "1 + 1",
@@ -1133,7 +1155,10 @@ impl Draw<'_> {
         for field in self.some_fields(collection, 3) {
             let mut key = IndexKey::field(field.clone());
             if self.once_in(6) {
-                let text = format!("lower({})", self.spell(&field));
+                let text = match self.profile.typed {
+                    true => format!("{} IS NULL", self.spell(&field)),
+                    false => format!("lower({})", self.spell(&field)),
+                };
                 key = IndexKey::new(IndexTarget::Expression(self.per_backend(&text)));
             }
             key.descending = self.once_in(3);
@@ -1142,7 +1167,15 @@ impl Draw<'_> {
                 key.nulls = self.maybe(8, |draw| draw.of(Nulls::ALL).copied());
                 key.operator_class = self.maybe(8, |_| Some("text_pattern_ops".to_owned()));
             }
-            key.collation = self.collation();
+            key.collation = self.collation().filter(|_| {
+                !self.profile.typed
+                    || key.name().is_some_and(|name| {
+                        collection.field(name).is_some_and(|field| {
+                            let word = field.field_type.name();
+                            has_collation(word) && word != TypeName::Enum
+                        })
+                    })
+            });
             keys.push(key);
         }
         let mut index = Index::new(keys);
@@ -1206,7 +1239,9 @@ impl Draw<'_> {
             self.of(&collection.fields)?.name.clone(),
         );
         let (one, two) = (self.spell(&one), self.spell(&two));
-        let templates: &[&str] = if self.profile.any_words {
+        let templates: &[&str] = if self.profile.typed {
+            &["{a} IS NOT NULL", "({a} IS NULL) = ({b} IS NULL)"]
+        } else if self.profile.any_words {
             &[
                 "{a} > 0",
                 "{a} IS NOT NULL",
@@ -1457,7 +1492,12 @@ impl Draw<'_> {
         let mut set = BTreeMap::new();
         for _ in 0..1 + self.below(2) {
             if let Some(field) = self.of(&collection.fields) {
-                let value = self.expression(collection, &field.field_type, 0);
+                let value = if self.profile.typed {
+                    let value = self.value(&field.field_type).unwrap_or_default();
+                    ValueExpression::Value(value)
+                } else {
+                    self.expression(collection, &field.field_type, 0)
+                };
                 set.insert(field.name.clone(), value);
             }
         }
@@ -1659,6 +1699,48 @@ fn is_servable_table(schema: &Schema, collection: &Collection) -> bool {
         && rules
         && !circular
         && (!collection.options.sql.without_rowid || !key.is_empty())
+}
+
+/// Whether every name is short enough for a server that looks at types.
+fn names_fit(schema: &Schema) -> bool {
+    let fits = |name: &Name| name.as_str().len() <= 63;
+    schema.collections().all(|collection| {
+        fits(&collection.name)
+            && collection.fields.iter().all(|field| fits(&field.name))
+            && collection
+                .indexes
+                .iter()
+                .filter_map(|i| i.name.as_ref())
+                .all(fits)
+            && collection
+                .constraints
+                .iter()
+                .filter_map(|c| c.name.as_ref())
+                .all(fits)
+    })
+}
+
+/// Whether every foreign key points at fields of its own types.
+fn keys_have_types(schema: &Schema) -> bool {
+    schema.collections().all(|collection| {
+        collection.constraints.iter().all(|constraint| {
+            let Some(references) = constraint.references() else {
+                return true;
+            };
+            let target = schema.collection(&references.table);
+            constraint
+                .columns()
+                .iter()
+                .zip(&references.columns)
+                .all(|(mine, theirs)| {
+                    let mine = collection.field(mine).map(|field| &field.field_type);
+                    let theirs = target
+                        .and_then(|target| target.field(theirs))
+                        .map(|field| &field.field_type);
+                    mine == theirs && !matches!(mine, Some(FieldType::Enum { .. }))
+                })
+        })
+    })
 }
 
 fn has_key(collection: &Collection, columns: &[Name]) -> bool {
