@@ -255,7 +255,10 @@ fn raw_between() -> Result<Vec<Migration>, Problems> {
         4,
         "raw_table",
         migration("raw_table")
-            .raw(["sqlite", "postgresql"], "CREATE TABLE made_by_hand (id INTEGER)")
+            .raw(
+                ["sqlite", "postgresql"],
+                "CREATE TABLE made_by_hand (id INTEGER)",
+            )
             .inverse("DROP TABLE made_by_hand")
             .build(),
     )?);
@@ -284,7 +287,10 @@ fn raw_on_what_is_on_record() -> Result<Vec<Migration>, Problems> {
                 "CREATE TRIGGER noted AFTER INSERT ON users BEGIN SELECT 1; END",
             )
             .inverse("DROP TRIGGER noted")
-            .raw(["sqlite", "postgresql"], "CREATE VIEW addresses AS SELECT email FROM users")
+            .raw(
+                ["sqlite", "postgresql"],
+                "CREATE VIEW addresses AS SELECT email FROM users",
+            )
             .inverse("DROP VIEW addresses")
             .build(),
     )?);
