@@ -37,9 +37,9 @@ fn resolve_and_compile_with_1000_tables(bencher: Bencher, count: usize) {
 #[divan::bench(args = [1, 10, 50], sample_count = 5, sample_size = 1)]
 fn read_a_file_of_megabytes(bencher: Bencher, megabytes: usize) {
     let text = workload::large_file(megabytes * 1_000_000);
-    bencher.counter(BytesCount::new(text.len())).bench(|| {
-        Migration::parse_with_limit(&text, usize::MAX).expect("the file is valid")
-    });
+    bencher
+        .counter(BytesCount::new(text.len()))
+        .bench(|| Migration::parse_with_limit(&text, usize::MAX).expect("the file is valid"));
 }
 
 /// Small files, one after the other.

@@ -40,7 +40,7 @@ impl AtHand {
             collections: self
                 .differences
                 .iter()
-                .map(|difference| difference.collection.to_string())
+                .filter_map(|difference| Some(difference.collection.as_ref()?.to_string()))
                 .collect(),
             natives: self.unlike_natives.clone(),
         }

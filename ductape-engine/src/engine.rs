@@ -977,9 +977,10 @@ impl Run<'_> {
         let about: Vec<Difference> = differences
             .iter()
             .filter(|difference| {
-                operations
-                    .iter()
-                    .any(|operation| operation.collection() == Some(&difference.collection))
+                operations.iter().any(|operation| {
+                    operation.collection() == difference.collection.as_ref()
+                        && difference.collection.is_some()
+                })
             })
             .cloned()
             .collect();
@@ -1016,6 +1017,7 @@ impl Run<'_> {
         let mut later = self.session.entries(&EntryQuery::After(first)).await?;
         later.retain(|entry| !going.contains(&entry.seq));
         let mut schema = after.clone();
+        schema.set_way_back(true);
         for entry in later.iter().rev() {
             let Ok(operations) = entry.way_back()? else {
                 continue;

@@ -50,7 +50,7 @@ impl Run<'_> {
         self.go_on(entry, frozen, ready).await
     }
 
-    async fn entry(&mut self, tag: &ductape_core::Tag) -> Result<Entry> {
+    pub(crate) async fn entry(&mut self, tag: &ductape_core::Tag) -> Result<Entry> {
         self.session
             .entries(&EntryQuery::Tags(vec![tag.clone()]))
             .await?
@@ -595,7 +595,11 @@ impl Run<'_> {
     }
 
     /// Accepts an edited migration whose run failed, if the steps that were done are unchanged.
-    async fn accept_edit(&mut self, entry: &mut Entry, edited: &Migration) -> Result<()> {
+    pub(crate) async fn accept_edit(
+        &mut self,
+        entry: &mut Entry,
+        edited: &Migration,
+    ) -> Result<()> {
         let frozen = entry.frozen()?;
         let done = entry.steps_done as usize;
         let undo = self.undo_of(entry, &frozen).await?;

@@ -214,6 +214,11 @@ impl MigrationEngine {
     /// # Errors
     /// Whatever `up` would refuse before it touches anything.
     pub async fn plan_all(&self, set: &MigrationSet, extent: &Extent) -> Result<Plan> {
+        if let Extent::To(tag) = extent
+            && !set.migrations().iter().any(|m| m.tag() == Some(tag))
+        {
+            return Err(unknown_tag(tag, "the given migrations"));
+        }
         set.validate()?;
         let compiler = self.backend.compiler();
         let mut reader = self.backend.read().await?;

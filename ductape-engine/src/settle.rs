@@ -108,7 +108,11 @@ impl Run<'_> {
     pub(crate) async fn follow(&mut self, before: &Drifted) -> Result<()> {
         let now = self.at_hand(&Scope::All).await?;
         let mut puts = Vec::new();
-        let differing: BTreeSet<&Name> = now.differences.iter().map(|d| &d.collection).collect();
+        let differing: BTreeSet<&Name> = now
+            .differences
+            .iter()
+            .filter_map(|difference| difference.collection.as_ref())
+            .collect();
         for name in differing {
             if before.collections.contains(name.as_str()) {
                 continue;

@@ -99,7 +99,7 @@ impl Sql {
     }
 
     /// A whole number.
-    #[cfg(feature = "sqlite")]
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
     #[must_use]
     pub fn number(mut self, number: impl Into<i128>) -> Self {
         self.text.push_str(&number.into().to_string());

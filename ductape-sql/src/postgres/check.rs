@@ -31,7 +31,7 @@ impl Compilation<'_> {
             );
         }
         for field in &collection.fields {
-            self.check_field(at, &collection.name, field);
+            self.check_field(at, field);
             self.check_enum_type_name(at, &collection.name, field, before);
         }
         for constraint in &collection.constraints {
@@ -108,7 +108,7 @@ impl Compilation<'_> {
         }
     }
 
-    pub(super) fn check_field(&mut self, at: usize, collection: &Name, field: &Field) {
+    pub(super) fn check_field(&mut self, at: usize, field: &Field) {
         if let Some(DefaultValue::Expression(expression)) = &field.default
             && expression.text(BackendName::Postgresql).is_none()
         {
@@ -121,7 +121,7 @@ impl Compilation<'_> {
         }
         match field.native.get(&BackendName::Postgresql) {
             Some(native) => self.check_native(at, native),
-            None => self.check_type(at, collection, field, &field.field_type),
+            None => self.check_type(at, field, &field.field_type),
         }
     }
 
@@ -146,7 +146,7 @@ impl Compilation<'_> {
         }
     }
 
-    fn check_type(&mut self, at: usize, collection: &Name, field: &Field, field_type: &FieldType) {
+    fn check_type(&mut self, at: usize, field: &Field, field_type: &FieldType) {
         match field_type {
             FieldType::String { length: Some(n) } if *n > LONGEST_STRING => self.refuse(
                 at,
@@ -168,7 +168,7 @@ impl Compilation<'_> {
                     );
                 }
             }
-            FieldType::Array { items } => self.check_type(at, collection, field, items),
+            FieldType::Array { items } => self.check_type(at, field, items),
             _ => {}
         }
     }

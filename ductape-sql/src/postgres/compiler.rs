@@ -147,7 +147,7 @@ impl Compilation<'_> {
                 }
             }
             Operation::AddField(add) => {
-                self.check_field(at, &add.collection, &add.field);
+                self.check_field(at, &add.field);
                 self.check_enum_type_name(at, &add.collection, &add.field, before);
                 self.add_field(at, add);
             }

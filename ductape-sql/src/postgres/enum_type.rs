@@ -258,7 +258,7 @@ pub(crate) fn regclass(collection: &Name) -> String {
 pub(crate) fn block(body: &str) -> String {
     let mut tag = "$do$".to_owned();
     while body.contains(&tag) {
-        tag.insert_str(1, "_");
+        tag.insert(1, '_');
     }
     format!("DO {tag}\n{body}\n{tag}")
 }

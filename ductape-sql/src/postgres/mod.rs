@@ -51,3 +51,6 @@ mod standing;
 
 #[cfg(feature = "postgres")]
 pub use connect::PostgresBackend;
+
+#[cfg(test)]
+mod tests;

@@ -89,7 +89,7 @@ impl Compilation<'_> {
         else {
             return;
         };
-        self.check_field(at, &modify.collection, new);
+        self.check_field(at, new);
         let change = Modification {
             at,
             modify,

@@ -182,9 +182,7 @@ fn statements(text: &str) -> Vec<String> {
     let mut begun = false;
     let mut end = 0;
     while let Some(token) = walk.next() {
-        if begun && token.is_word("ATOMIC") {
-            depth += 1;
-        } else if depth > 0 && token.is_word("CASE") {
+        if begun && token.is_word("ATOMIC") || depth > 0 && token.is_word("CASE") {
             depth += 1;
         } else if depth > 0 && token.is_word("END") {
             depth -= 1;

@@ -19,14 +19,7 @@ pub(crate) fn assigned(collection: &Collection, field: &Name, value: &ValueExpre
         };
     }
     let own = expression_type(collection, &target, value);
-    let mut text = expression(collection, &target, value);
-    if own == target {
-        return text;
-    }
-    if is_whole(&target) && divides(value) {
-        // The division itself is exact; what is stored is rounded towards zero.
-        text = format!("trunc({text})");
-    }
+    let text = expression(collection, &target, value);
     if enum_values(&target).is_some() {
         // The enum's name is the catalog's to tell, and a record of the table knows it.
         return sql()
@@ -40,7 +33,14 @@ pub(crate) fn assigned(collection: &Collection, field: &Name, value: &ValueExpre
             .name(field)
             .finish();
     }
-    cast(&text, &target)
+    match &target {
+        target if own == *target => text,
+        // The division itself is exact; what is stored is rounded towards zero.
+        target if is_whole(target) && divides(value) => cast(&format!("trunc({text})"), target),
+        // A cast would cut what is too long; storing it is an error.
+        FieldType::String { .. } => cast(&text, &FieldType::Text),
+        target => cast(&text, target),
+    }
 }
 
 fn cast(text: &str, to: &FieldType) -> String {
@@ -95,13 +95,7 @@ fn expression_type(
         | ValueExpression::Lower(_)
         | ValueExpression::Upper(_)
         | ValueExpression::Trim(_) => FieldType::Text,
-        ValueExpression::Coalesce(values) => values
-            .iter()
-            .find(|value| !matches!(value, ValueExpression::Value(_)))
-            .map_or_else(
-                || target.clone(),
-                |value| expression_type(collection, target, value),
-            ),
+        ValueExpression::Coalesce(values) => meeting(collection, target, values),
         ValueExpression::Arithmetic(_, both) => {
             let real = both.iter().any(|value| {
                 matches!(
@@ -167,18 +161,28 @@ fn expression(collection: &Collection, target: &FieldType, value: &ValueExpressi
     }
 }
 
-fn coalesce(collection: &Collection, target: &FieldType, values: &[ValueExpression]) -> String {
+/// The type in which the values of a `coalesce` meet: their text where they are of several types, and
+/// every enum is a type of its own.
+fn meeting(collection: &Collection, target: &FieldType, values: &[ValueExpression]) -> FieldType {
     let types: Vec<FieldType> = values
         .iter()
         .filter(|value| !matches!(value, ValueExpression::Value(_)))
         .map(|value| expression_type(collection, target, value))
         .collect();
-    // Fields of several types meet in their text; a value is of the type of the field beside it.
-    let meets = match types.as_slice() {
+    match types.as_slice() {
         [] => target.clone(),
-        [first, rest @ ..] if rest.iter().all(|other| other == first) => first.clone(),
+        [one] => one.clone(),
+        [first, rest @ ..]
+            if enum_values(first).is_none() && rest.iter().all(|other| other == first) =>
+        {
+            first.clone()
+        }
         _ => FieldType::Text,
-    };
+    }
+}
+
+fn coalesce(collection: &Collection, target: &FieldType, values: &[ValueExpression]) -> String {
+    let meets = meeting(collection, target, values);
     let parts: Vec<String> = values
         .iter()
         .map(|value| match &meets {

@@ -8,7 +8,7 @@ use crate::ledger::{
 };
 use async_trait::async_trait;
 use ductape_core::compiler::{Action, DataJob, Guard, Setting, Target};
-use ductape_core::{Checksum, Compiler, Schema, Statement, Step, Tag};
+use ductape_core::{Checksum, Compiler, Name, Schema, Statement, Step, Tag};
 use ductape_engine::backend::{
     Advance, Backend, GuardAnswer, Outcome, Reader, Scope, Session, SessionError, Standing, Unit,
     UnitFailure,
@@ -21,6 +21,7 @@ use ductape_engine::ledger::{
 use ductape_engine::{Actor, DbError, Error, ErrorKind, Holder, Patience};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row, SqliteConnection};
+use std::collections::BTreeSet;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -131,7 +132,17 @@ fn db_error(error: &sqlx::Error) -> DbError {
     let code = error
         .as_database_error()
         .and_then(|error| error.code().map(|code| code.into_owned()));
-    DbError::new(reason(error)).code(code)
+    let message = reason(error);
+    let would_break = ["error in view ", "error in trigger ", "error in index "]
+        .iter()
+        .any(|start| message.starts_with(start));
+    let error = DbError::new(message).code(code);
+    match would_break {
+        true => error.refused(
+            "take what it names away with raw before it, and make it again afterwards in the new words",
+        ),
+        false => error,
+    }
 }
 
 /// Whether another connection was at it: SQLITE_BUSY (5) and SQLITE_LOCKED (6), extended codes included.
@@ -321,6 +332,15 @@ impl SqliteSession {
             .fetch_all(connection)
             .await
             .map_err(|error| db_error(&error))
+    }
+
+    /// The tables in which virtual tables keep what they know.
+    async fn shadow_tables(&mut self) -> Result<Vec<String>, DbError> {
+        let query = "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'shadow'";
+        let rows = self.rows(query.into()).await?;
+        rows.iter()
+            .map(|row| row.try_get(0).map_err(|error| db_error(&error)))
+            .collect()
     }
 
     async fn find_ledger(&mut self) -> Result<bool, DbError> {
@@ -698,18 +718,30 @@ impl Reader for SqliteSession {
                 text: text(3)?,
             });
         }
-        let own = [
-            self.names.migrations.as_str(),
-            self.names.log.as_str(),
-            self.names.state.as_str(),
-        ];
-        let all = schema_of(found, &own);
+        let shadows = match found.iter().any(SchemaRow::is_virtual) {
+            true => self.shadow_tables().await?,
+            false => Vec::new(),
+        };
+        let own = [&self.names.migrations, &self.names.log, &self.names.state];
+        let hidden: Vec<&str> = own
+            .into_iter()
+            .map(Name::as_str)
+            .chain(shadows.iter().map(String::as_str))
+            .collect();
+        let all = schema_of(found, &hidden);
         let Scope::Only(names) = scope else {
             return Ok(all);
         };
+        // What a view or a trigger about them names is looked at, too.
+        let beside: BTreeSet<&Name> = names
+            .iter()
+            .flat_map(|name| all.natives_about(name))
+            .flat_map(|native| native.after.iter().chain(&native.on))
+            .collect();
         let mut some = Schema::new().of(ductape_core::BackendName::Sqlite);
         for collection in all.collections() {
             let near = names.contains(&collection.name)
+                || beside.contains(&collection.name)
                 // SQLite has no case in names, so a near one stands in the way.
                 || names.iter().any(|name| name.as_str().eq_ignore_ascii_case(collection.name.as_str()))
                 || collection

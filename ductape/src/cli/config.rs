@@ -18,8 +18,10 @@ pub const FOLDER: &str = "migrations";
 #[derive(Debug, Clone)]
 pub struct Target {
     pub url: String,
-    /// Its name and environment, if it comes from the configuration.
+    /// Its database and environment, if it comes from the configuration: `main-db.dev`.
     pub name: Option<String>,
+    /// Its environment alone.
+    pub env: String,
     /// Whether what loses data needs leave.
     pub protected: bool,
     /// The environment that must have applied a migration before.
@@ -125,6 +127,27 @@ impl Config {
         }
     }
 
+    /// Another environment of the same database.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn sibling(&self, target: &Target, env: &str) -> Result<Target, Failure> {
+        let environment = self.environments.iter().find(|environment| {
+            let same = format!("{}.{}", environment.database, target.env);
+            environment.env == env && target.name.as_deref() == Some(&same)
+        });
+        match environment {
+            Some(environment) => self.target(environment),
+            None => Err(wrong(
+                &self.path,
+                format!(
+                    "{} requires the environment {env:?}, which the database does not have",
+                    target.name.as_deref().unwrap_or("the database")
+                ),
+            )),
+        }
+    }
+
     fn choose(&self, env: Option<String>, database: Option<String>) -> Result<Target, Failure> {
         if self.environments.is_empty() {
             return Err(wrong(&self.path, "it names no database".to_owned())
@@ -165,6 +188,7 @@ impl Config {
         secrets::keep_those_of_url(&url);
         Ok(Target {
             url,
+            env: environment.env.clone(),
             name: Some(name),
             protected: environment.protected,
             requires: environment.requires.clone(),
@@ -180,6 +204,7 @@ pub fn target(global: &Global, config: Option<&Config>) -> Result<Target, Failur
     let by_url = |url: String| Target {
         url,
         name: None,
+        env: String::new(),
         protected: false,
         requires: None,
     };

@@ -177,6 +177,24 @@ impl Context {
             Some(name) => format!("the database is {name}: {}", target.url),
             None => format!("the database is {}", target.url),
         });
+        Self::reach(target, options).await
+    }
+
+    /// The environment that must have applied a migration before, if the target says so.
+    ///
+    /// # Errors
+    /// If the configuration does not have it, or it is not reached.
+    pub async fn required_before(&self, target: &Target) -> Result<Option<Connected>, Failure> {
+        let (Some(env), Some(config)) = (&target.requires, self.config()?) else {
+            return Ok(None);
+        };
+        let sibling = config.sibling(target, env)?;
+        Self::reach(sibling, EngineOptions::default())
+            .await
+            .map(Some)
+    }
+
+    async fn reach(target: Target, options: EngineOptions) -> Result<Connected, Failure> {
         let database = Database::connect(&target.url).await?;
         Ok(Connected {
             engine: database.engine_with(options),

@@ -61,9 +61,7 @@ pub fn tells_of_a_secret(name: &str) -> bool {
 
 /// Keeps the secrets that a URL holds.
 pub fn keep_those_of_url(url: &str) {
-    let Some((_, rest)) = url.split_once("://") else {
-        return;
-    };
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
     for part in [place, rest] {
         if let Some((user, password)) = part

@@ -135,6 +135,7 @@ url = "sqlite://dev.db"
 # url = "postgres://app:${{DB_PASSWORD}}@db.internal/app"   # ${{NAME}} comes from the environment,
 #                                                         # percent-encoded as in every URL
 # protected = true        # what loses data needs --allow-data-loss, and a terminal asks first
+# requires = "staging"    # refuses a migration that this environment has not applied as it is
 "#
     )
 }
