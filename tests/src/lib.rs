@@ -5,4 +5,5 @@ pub mod databases;
 pub mod generate;
 pub mod instrumented;
 pub mod proxy;
+pub mod served;
 pub mod servers;
