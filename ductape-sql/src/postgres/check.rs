@@ -1,9 +1,10 @@
 //! What PostgreSQL cannot keep, said before anything is touched.
 
+use super::capabilities::CAPABILITIES;
 use super::compiler::Compilation;
 use super::enum_type::{enum_type_name, owned_values};
 use super::index::cannot;
-use super::types::server_spelling;
+use super::types::{enum_values, server_spelling};
 use ductape_core::compiler::{Direction, Step};
 use ductape_core::expression::{Token, check, tokens};
 use ductape_core::schema::{
@@ -42,6 +43,22 @@ impl Compilation<'_> {
         }
     }
 
+    /// The server would cut a longer name, and say so only in a notice.
+    pub(super) fn check_name(&mut self, at: usize, name: &Name) {
+        if let Some((limit, unit)) = CAPABILITIES.name_limit
+            && unit.measure(name.as_str()) > limit
+        {
+            self.refuse(
+                at,
+                format!(
+                    "a name has at most {limit} bytes in PostgreSQL, and {name} has {}",
+                    unit.measure(name.as_str())
+                ),
+                "choose a shorter name",
+            );
+        }
+    }
+
     fn no_expression(&mut self, at: usize, of: &str) {
         self.refuse(
             at,
@@ -58,6 +75,7 @@ impl Compilation<'_> {
         before: &Schema,
         own: &Name,
     ) {
+        self.check_name(at, name);
         let taken = before.collections().find_map(|collection| {
             if collection.name == *name && collection.name != *own {
                 return Some("a collection");
@@ -109,6 +127,7 @@ impl Compilation<'_> {
     }
 
     pub(super) fn check_field(&mut self, at: usize, field: &Field) {
+        self.check_name(at, &field.name);
         if let Some(DefaultValue::Expression(expression)) = &field.default
             && expression.text(BackendName::Postgresql).is_none()
         {
@@ -182,10 +201,12 @@ impl Compilation<'_> {
     ) {
         let name = constraint.name.as_ref();
         let shown = name.map_or("", Name::as_str);
-        if is_relation(constraint)
-            && let Some(name) = name
-        {
-            self.check_relation_name(at, name, before, &collection.name);
+        match name {
+            Some(name) if is_relation(constraint) => {
+                self.check_relation_name(at, name, before, &collection.name);
+            }
+            Some(name) => self.check_name(at, name),
+            None => {}
         }
         match &constraint.rule {
             Rule::Check(expression) => {
@@ -260,12 +281,21 @@ impl Compilation<'_> {
 
     /// A name that Ductape makes, as PostgreSQL can hold it.
     pub(super) fn fitting(&self, name: Name) -> Name {
-        super::capabilities::CAPABILITIES.naming().fit(name)
+        CAPABILITIES.naming().fit(name)
     }
 
     /// Tells of what a collection's fields promise and PostgreSQL does not keep.
     pub(super) fn not_kept(fields: &[&Field], step: &mut Step) {
         for field in fields {
+            if field.collation.is_some() && enum_values(&field.field_type).is_some() {
+                step.risks.push(Risk::new(
+                    RiskKind::NotEnforced,
+                    format!(
+                        "PostgreSQL's enums have an order of their own: the collation of {} is kept on record",
+                        field.name
+                    ),
+                ));
+            }
             if let FieldType::Binary { length: Some(n) } = field.field_type
                 && !field.native.contains_key(&BackendName::Postgresql)
             {
