@@ -1017,6 +1017,7 @@ impl Run<'_> {
         let mut later = self.session.entries(&EntryQuery::After(first)).await?;
         later.retain(|entry| !going.contains(&entry.seq));
         let mut schema = after.clone();
+        schema.set_way_back(true);
         for entry in later.iter().rev() {
             let Ok(operations) = entry.way_back()? else {
                 continue;

@@ -55,8 +55,10 @@ pub(crate) fn prepare(
 ) -> Result<Prepared, Unprepared> {
     let before = schema.clone();
     let naming = compiler.capabilities().naming();
-    let resolved =
-        resolve(operations, schema, &naming).map_err(|e| Unprepared::Misfit(misfit(e)))?;
+    schema.set_way_back(direction == Direction::Down);
+    let resolved = resolve(operations, schema, &naming);
+    schema.set_way_back(false);
+    let resolved = resolved.map_err(|e| Unprepared::Misfit(misfit(e)))?;
     let steps = compiler
         .compile(&resolved, &Context::new(direction))
         .map_err(|refusals| {
@@ -146,11 +148,19 @@ impl Prepared {
             })
     }
 
-    /// Whether it has raw statements, after which the model is open until the catalog's mark tells.
+    /// Whether the model is open after it until the catalog's mark tells: after raw statements, and
+    /// where native definitions follow a new name, which they do in the database's own way.
     pub fn is_open(&self) -> bool {
-        self.resolved
-            .iter()
-            .any(|r| matches!(r.operation, Operation::Raw(_) | Operation::Restore(_)))
+        self.resolved.iter().any(|r| match &r.operation {
+            Operation::Raw(_) | Operation::Restore(_) => true,
+            Operation::RenameCollection(rename) => {
+                r.before.natives_about(&rename.from).next().is_some()
+            }
+            Operation::RenameField(rename) => {
+                r.before.natives_about(&rename.collection).next().is_some()
+            }
+            _ => false,
+        })
     }
 
     /// The way back as the ledger keeps it: operations, or the reason why there is none.

@@ -14,7 +14,7 @@ pub struct Case {
     pub only: &'static [BackendName],
 }
 
-const SQL: &[BackendName] = &[BackendName::Sqlite];
+const SQL: &[BackendName] = &[BackendName::Sqlite, BackendName::Postgresql];
 
 /// Every case.
 pub const CASES: &[Case] = &[
@@ -245,7 +245,7 @@ fn raw_between() -> Result<Vec<Migration>, Problems> {
         "raw_rows",
         migration("raw_rows")
             .raw(
-                "sqlite",
+                ["sqlite", "postgresql"],
                 "INSERT INTO users (id, email) VALUES ('r', 'r@example.org')",
             )
             .inverse("DELETE FROM users WHERE id = 'r'")
@@ -255,7 +255,10 @@ fn raw_between() -> Result<Vec<Migration>, Problems> {
         4,
         "raw_table",
         migration("raw_table")
-            .raw("sqlite", "CREATE TABLE made_by_hand (id INTEGER)")
+            .raw(
+                ["sqlite", "postgresql"],
+                "CREATE TABLE made_by_hand (id INTEGER)",
+            )
             .inverse("DROP TABLE made_by_hand")
             .build(),
     )?);
@@ -284,7 +287,10 @@ fn raw_on_what_is_on_record() -> Result<Vec<Migration>, Problems> {
                 "CREATE TRIGGER noted AFTER INSERT ON users BEGIN SELECT 1; END",
             )
             .inverse("DROP TRIGGER noted")
-            .raw("sqlite", "CREATE VIEW addresses AS SELECT email FROM users")
+            .raw(
+                ["sqlite", "postgresql"],
+                "CREATE VIEW addresses AS SELECT email FROM users",
+            )
             .inverse("DROP VIEW addresses")
             .build(),
     )?);

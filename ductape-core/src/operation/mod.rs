@@ -300,9 +300,16 @@ pub enum InverseError {
 
 /// The collection that an operation is about, or why it cannot be.
 fn existing<'s>(schema: &'s Schema, name: &Name) -> Result<&'s Arc<Collection>, SchemaError> {
-    schema
-        .collection(name)
-        .ok_or_else(|| SchemaError::missing(format!("the collection {name:?} does not exist")))
+    schema.collection(name).ok_or_else(|| {
+        match schema.natives().find(|native| native.name == *name) {
+            Some(native) => SchemaError::depended(format!(
+                "{name:?} is a {} in the database's own words, which Ductape leaves alone",
+                native.kind
+            ))
+            .hint("change it with raw, which names its own way back"),
+            None => SchemaError::missing(format!("the collection {name:?} does not exist")),
+        }
+    })
 }
 
 /// The name of a constraint to be added, made if it has none.

@@ -3,7 +3,7 @@ use crate::inverse::{Inverse, Irreversible};
 use crate::json::document;
 use crate::name::Name;
 use crate::risk::Risk;
-use crate::schema::{Collection, Rule, Schema};
+use crate::schema::{Collection, Schema};
 use std::sync::Arc;
 
 document! {
@@ -75,28 +75,14 @@ impl RenameCollection {
             self.follow(&mut collection);
             schema.put(collection);
         }
-        let standing: Vec<_> = schema
-            .natives()
-            .filter(|native| native.on.as_ref() == Some(&self.from))
-            .cloned()
-            .collect();
-        for native in standing {
-            schema.remove_native(&native);
-            let mut native = native.as_ref().clone();
-            native.on = Some(self.to.clone());
-            schema.put_native(native);
-        }
+        schema.rename_in_natives(&self.from, &self.to);
         Ok(())
     }
 
     /// Follows the new name in foreign keys.
     fn follow(&self, collection: &mut Collection) {
         for constraint in &mut collection.constraints {
-            if let Rule::ForeignKey(_, references) = &mut constraint.rule
-                && references.table == self.from
-            {
-                references.table = self.to.clone();
-            }
+            constraint.rename_target(&self.from, &self.to);
         }
     }
 

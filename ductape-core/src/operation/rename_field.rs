@@ -3,7 +3,7 @@ use crate::inverse::{Inverse, Irreversible};
 use crate::json::document;
 use crate::name::Name;
 use crate::risk::Risk;
-use crate::schema::{Collection, Options, Rule, Schema, rename_in};
+use crate::schema::{Collection, Options, Schema};
 use std::sync::Arc;
 
 document! {
@@ -89,6 +89,7 @@ impl RenameField {
             schema.put(other);
         }
         schema.put(collection);
+        schema.rename_field_in_natives(&self.collection, &self.from, &self.to);
         Ok(())
     }
 
@@ -118,11 +119,7 @@ impl RenameField {
     /// Follows the new name in foreign keys that point at the field.
     fn follow(&self, collection: &mut Collection) {
         for constraint in &mut collection.constraints {
-            if let Rule::ForeignKey(_, references) = &mut constraint.rule
-                && references.table == self.collection
-            {
-                rename_in(&mut references.columns, &self.from, &self.to);
-            }
+            constraint.rename_target_field(&self.collection, &self.from, &self.to);
         }
     }
 

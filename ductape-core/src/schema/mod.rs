@@ -51,6 +51,7 @@ pub struct Schema {
     /// What the model cannot say. A trigger's name may be taken once on each collection.
     natives: RedBlackTreeMapSync<NativeKey, Arc<NativeDefinition>>,
     backend: Option<BackendName>,
+    way_back: bool,
 }
 
 impl Schema {
@@ -69,6 +70,17 @@ impl Schema {
     /// The database that the schema is of, if it is of one.
     pub fn backend(&self) -> Option<BackendName> {
         self.backend
+    }
+
+    /// Says whether the operations that come are a way back. What a database had comes back then, also
+    /// where the model would refuse to make it: a foreign key to fields that are no key.
+    pub fn set_way_back(&mut self, way_back: bool) {
+        self.way_back = way_back;
+    }
+
+    /// Whether the operations that come are a way back.
+    pub(crate) fn is_way_back(&self) -> bool {
+        self.way_back
     }
 
     /// What the model cannot say, sorted by kind and name.
@@ -92,15 +104,85 @@ impl Schema {
         self.natives.remove_mut(&like.key())
     }
 
-    /// The native definitions that stand on a collection or name it.
-    pub fn natives_about<'s>(
-        &'s self,
-        collection: &'s Name,
-    ) -> impl Iterator<Item = &'s Arc<NativeDefinition>> {
-        self.natives().filter(move |native| {
+    /// The native definitions that stand on a collection, name it, or come after one that does.
+    pub fn natives_about(&self, collection: &Name) -> impl Iterator<Item = &Arc<NativeDefinition>> {
+        let about = |native: &NativeDefinition| {
             native.on.as_ref() == Some(collection)
-                || crate::expression::mentions(&native.definition, collection)
-        })
+                || native.after.contains(collection)
+                // The words of a virtual table are its columns; what it stands on is said.
+                || native.kind != "virtual table"
+                    && crate::expression::mentions(&native.definition, collection)
+        };
+        self.natives_with_dependants(about).into_iter()
+    }
+
+    /// The native definitions that are meant, and those that come after them.
+    pub(crate) fn natives_with_dependants(
+        &self,
+        meant: impl Fn(&NativeDefinition) -> bool,
+    ) -> Vec<&Arc<NativeDefinition>> {
+        let (mut found, mut others): (Vec<_>, Vec<_>) =
+            self.natives().partition(|native| meant(native));
+        let mut at = 0;
+        while let Some(native) = found.get(at) {
+            let name = native.name.clone();
+            let (after, rest): (Vec<_>, Vec<_>) = others
+                .into_iter()
+                .partition(|other: &&Arc<NativeDefinition>| other.after.contains(&name));
+            found.extend(after);
+            others = rest;
+            at += 1;
+        }
+        found
+    }
+
+    /// Follows the new name of a collection in the native definitions that name it, where its words can
+    /// be told from others. The rest keep their text: the database alone knows what becomes of them.
+    pub(crate) fn rename_in_natives(&mut self, from: &Name, to: &Name) {
+        let is_field = self
+            .collections()
+            .any(|c| c.field(from).is_some() || c.field(to).is_some());
+        let about: Vec<_> = self.natives_about(from).cloned().collect();
+        for native in about {
+            self.remove_native(&native);
+            let mut native = native.as_ref().clone();
+            if native.on.as_ref() == Some(from) {
+                native.on = Some(to.clone());
+            }
+            rename_in(&mut native.after, from, to);
+            if !is_field
+                && let Some(text) =
+                    crate::expression::rename_collection(&native.definition, from, to)
+            {
+                native.definition = text;
+            }
+            self.put_native(native);
+        }
+    }
+
+    /// The same for a field of a collection.
+    pub(crate) fn rename_field_in_natives(&mut self, collection: &Name, from: &Name, to: &Name) {
+        let about: Vec<_> = self.natives_about(collection).cloned().collect();
+        for native in about {
+            let named = |name: &Name| crate::expression::mentions(&native.definition, name);
+            let either = |name: &Name| name == from || name == to;
+            let shared = self
+                .natives()
+                .any(|other| either(&other.name) || native.after.contains(&other.name))
+                || self.collections().any(|other| {
+                    let has = other.field(from).is_some() || other.field(to).is_some();
+                    let about = || native.after.contains(&other.name) || named(&other.name);
+                    either(&other.name) || other.name != *collection && has && about()
+                });
+            if !shared
+                && let Some(text) = crate::expression::rename_field(&native.definition, from, to)
+                && text != native.definition
+            {
+                let mut native = native.as_ref().clone();
+                native.definition = text;
+                self.put_native(native);
+            }
+        }
     }
 
     /// A collection by its name.
