@@ -2,7 +2,7 @@
 
 use crate::at_hand::{at_hand, scope_of};
 use crate::backend::Scope;
-use crate::engine::{Extent, MigrationEngine, Rollback, match_set, unknown_tag};
+use crate::engine::{Extent, MigrationEngine, Rollback, as_operations, match_set, unknown_tag};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::EntryQuery;
 use crate::prepare::{Prepared, Unprepared, prepare};
@@ -223,7 +223,10 @@ impl MigrationEngine {
         let compiler = self.backend.compiler();
         let mut reader = self.backend.read().await?;
         let entries = reader.summaries().await?;
-        let matched = match_set(set, &entries)?;
+        let matched = match match_set(set, &entries) {
+            Ok(matched) => matched,
+            Err(error) => return Err(as_operations(error, set, reader.as_mut()).await),
+        };
         let mut pending = Vec::new();
         for (migration, applied) in set.migrations().iter().zip(&matched) {
             if applied.is_none() {
