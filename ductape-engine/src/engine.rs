@@ -194,8 +194,14 @@ impl MigrationEngine {
     /// # Errors
     /// Like [`MigrationEngine::down`]; [`ErrorKind::Usage`] for a tag that is not applied.
     pub async fn roll_back(&self, rollback: &Rollback) -> Result<Report> {
+        // What is not there is refused, and nothing is done where nothing is applied, without the lock,
+        // which would write.
+        let entries = self.backend.read().await?.summaries().await?;
+        if chosen(&entries, rollback)?.is_empty() {
+            return Ok(Report::default());
+        }
         self.locked(async |run| {
-            let tags = run.chosen(rollback)?;
+            let tags = chosen(&run.entries, rollback)?;
             run.down(tags).await
         })
         .await
@@ -207,7 +213,7 @@ impl MigrationEngine {
     /// Like [`MigrationEngine::down`] and [`MigrationEngine::up_all`].
     pub async fn redo(&self, count: usize) -> Result<Report> {
         self.locked(async |run| {
-            let tags = run.chosen(&Rollback::Last(count))?;
+            let tags = chosen(&run.entries, &Rollback::Last(count))?;
             let entries = run.session.entries(&EntryQuery::Tags(tags.clone())).await?;
             let mut migrations = Vec::with_capacity(entries.len());
             for entry in &entries {
@@ -842,38 +848,6 @@ impl Run<'_> {
 
     // ---- down -------------------------------------------------------------------------------------
 
-    /// The tags that a rollback chooses, the last applied first.
-    fn chosen(&self, rollback: &Rollback) -> Result<Vec<Tag>> {
-        let newest_first = self.entries.iter().rev();
-        let tags: Vec<Tag> = match rollback {
-            Rollback::Last(count) => newest_first
-                .take(*count)
-                .map(|entry| entry.tag.clone())
-                .collect(),
-            Rollback::To(tag) => {
-                if !self.entries.iter().any(|entry| entry.tag == *tag) {
-                    return Err(unknown_tag(tag, "the applied migrations"));
-                }
-                newest_first
-                    .take_while(|entry| entry.tag != *tag)
-                    .map(|entry| entry.tag.clone())
-                    .collect()
-            }
-            Rollback::Tags(tags) => {
-                for tag in tags {
-                    if !self.entries.iter().any(|entry| entry.tag == *tag) {
-                        return Err(unknown_tag(tag, "the applied migrations"));
-                    }
-                }
-                newest_first
-                    .filter(|entry| tags.contains(&entry.tag))
-                    .map(|entry| entry.tag.clone())
-                    .collect()
-            }
-        };
-        Ok(tags)
-    }
-
     /// Rolls back migrations, given the last applied first.
     async fn down(&mut self, tags: Vec<Tag>) -> Result<()> {
         if tags.is_empty() {
@@ -1063,6 +1037,38 @@ impl Run<'_> {
         }
         Ok(())
     }
+}
+
+/// The tags that a rollback chooses, the last applied first.
+fn chosen(entries: &[EntrySummary], rollback: &Rollback) -> Result<Vec<Tag>> {
+    let newest_first = entries.iter().rev();
+    let tags: Vec<Tag> = match rollback {
+        Rollback::Last(count) => newest_first
+            .take(*count)
+            .map(|entry| entry.tag.clone())
+            .collect(),
+        Rollback::To(tag) => {
+            if !entries.iter().any(|entry| entry.tag == *tag) {
+                return Err(unknown_tag(tag, "the applied migrations"));
+            }
+            newest_first
+                .take_while(|entry| entry.tag != *tag)
+                .map(|entry| entry.tag.clone())
+                .collect()
+        }
+        Rollback::Tags(tags) => {
+            for tag in tags {
+                if !entries.iter().any(|entry| entry.tag == *tag) {
+                    return Err(unknown_tag(tag, "the applied migrations"));
+                }
+            }
+            newest_first
+                .filter(|entry| tags.contains(&entry.tag))
+                .map(|entry| entry.tag.clone())
+                .collect()
+        }
+    };
+    Ok(tags)
 }
 
 fn touched_by(wanted: &[(Entry, Vec<Operation>)], name: &Name) -> bool {

@@ -64,6 +64,12 @@ impl SqliteBackend {
             .foreign_keys(true)
             .busy_timeout(Duration::from_secs(5))
             .disable_statement_logging();
+        // SQLite takes an empty name for a file that goes with its connection, and ends one at a NUL.
+        let name = options.get_filename().as_os_str();
+        if name.is_empty() || name.as_encoded_bytes().contains(&0) {
+            return Err(Error::of(ErrorKind::Usage, "the URL names no file")
+                .hint("write sqlite://FILE or sqlite::memory:"));
+        }
         let memory = url.contains(":memory:") || url.contains("mode=memory");
         Ok(Self {
             options,
