@@ -377,13 +377,13 @@ impl Run<'_> {
     async fn remember_complete(&mut self, set: &MigrationSet) -> Result<()> {
         let mut complete = Vec::new();
         if !self.head_cleared {
-            complete = self
-                .engine
-                .backend
-                .head()
-                .await?
-                .map(|head| head.complete)
-                .unwrap_or_default();
+            // Through the session: a database in memory has no second connection.
+            let rows = self.session.state_of(&[HEAD_KEY.to_owned()]).await?;
+            let head = rows.first().map(|(_, value)| serde_json::from_str(value));
+            complete = head
+                .and_then(|head: Result<Head, _>| head.ok())
+                .unwrap_or_default()
+                .complete;
             complete.truncate(7);
         }
         complete.retain(|digest| digest != set.digest());
