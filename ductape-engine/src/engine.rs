@@ -284,7 +284,7 @@ pub(crate) struct Run<'e> {
     pub engine: &'e MigrationEngine,
     pub actor: Actor,
     pub session: Box<dyn Session>,
-    /// The ledger's entries as they are now.
+    /// The ledger's entries as they are now, in the order of application.
     pub entries: Vec<EntrySummary>,
     pub report: Report,
     head_cleared: bool,
@@ -652,6 +652,7 @@ impl Run<'_> {
         let started = Instant::now();
         let mut units = Vec::with_capacity(prepared.len());
         let mut summaries = Vec::with_capacity(prepared.len());
+        let first = self.next_seq();
         for (index, ready) in prepared.iter().enumerate() {
             let mut puts = Vec::with_capacity(4);
             if index == 0 {
@@ -667,13 +668,14 @@ impl Run<'_> {
             });
             match ready.direction {
                 Direction::Up => {
-                    let mut entry = self.new_entry(ready, &tag, EntryStatus::Applied);
-                    entry.seq += index as i64;
+                    let seq = first + index as i64;
+                    let entry = self.new_entry(ready, &tag, EntryStatus::Applied, seq);
                     summaries.push(Some(entry.summary()));
                     puts.push(Put::Insert(entry));
                 }
                 Direction::Down => {
-                    if let Some(entry) = self.entries.iter().find(|entry| entry.tag == tag) {
+                    let entry = self.entries.iter().rev().find(|entry| entry.tag == tag);
+                    if let Some(entry) = entry {
                         puts.push(Put::Delete { seq: entry.seq });
                     }
                     summaries.push(None);
@@ -722,12 +724,19 @@ impl Run<'_> {
         };
         match summary {
             Some(summary) => {
-                self.entries.retain(|entry| entry.tag != tag);
-                self.entries.push(summary);
+                let place = self
+                    .entries
+                    .binary_search_by_key(&summary.seq, |entry| entry.seq);
+                match place.map(|place| self.entries.get_mut(place)) {
+                    Ok(Some(entry)) => *entry = summary,
+                    Ok(None) => {}
+                    Err(place) => self.entries.insert(place, summary),
+                }
                 self.report.applied.push(done);
             }
             None => {
-                self.entries.retain(|entry| entry.tag != tag);
+                let place = self.entries.iter().rposition(|entry| entry.tag == tag);
+                place.map(|place| self.entries.remove(place));
                 self.report.rolled_back.push(done);
             }
         }
@@ -781,23 +790,21 @@ impl Run<'_> {
         error
     }
 
-    pub fn new_entry(&self, ready: &Prepared, tag: &Tag, status: EntryStatus) -> Entry {
+    /// The place in the order of application that is free.
+    pub fn next_seq(&self) -> i64 {
+        self.entries.last().map_or(0, |entry| entry.seq) + 1
+    }
+
+    pub fn new_entry(&self, ready: &Prepared, tag: &Tag, status: EntryStatus, seq: i64) -> Entry {
         let migration = &ready.migration;
-        let authored = Migration::clone(migration);
         Entry {
-            seq: self
-                .entries
-                .iter()
-                .map(|entry| entry.seq)
-                .max()
-                .unwrap_or(0)
-                + 1,
+            seq,
             tag: tag.clone(),
             name: migration.name().to_owned(),
             description: migration.description().map(str::to_owned),
             checksum: migration.checksum().clone(),
             status,
-            migration: authored.authored_json(),
+            migration: migration.authored_json(),
             down: ready.down_json(),
             plan: None,
             progress: Progress::default(),

@@ -21,7 +21,7 @@ impl Run<'_> {
         let mut puts: Vec<Put> = self.clear_head().into_iter().collect();
         let entry = match ready.direction {
             Direction::Up => {
-                let mut entry = self.new_entry(&ready, &tag, EntryStatus::Running);
+                let mut entry = self.new_entry(&ready, &tag, EntryStatus::Running, self.next_seq());
                 entry.steps_done = 0;
                 entry.plan = serde_json::to_string(&frozen).ok();
                 puts.push(Put::Insert(entry.clone()));

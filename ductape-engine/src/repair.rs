@@ -268,7 +268,7 @@ impl Run<'_> {
                 }
             }
         };
-        let mut entry = self.new_entry(&ready, tag, EntryStatus::Applied);
+        let mut entry = self.new_entry(&ready, tag, EntryStatus::Applied, self.next_seq());
         entry.steps_done = 0;
         entry.steps_total = 0;
         let summary = entry.summary();

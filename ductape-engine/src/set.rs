@@ -42,19 +42,7 @@ impl MigrationSet {
         if !problems.is_empty() {
             return Err(Problems(problems).into());
         }
-        let mut hash = Sha256::new();
-        for migration in &migrations {
-            hash.update(migration.tag().map_or(migration.name(), |tag| tag.as_str()));
-            hash.update([0]);
-            hash.update(migration.checksum().as_str());
-            hash.update([0]);
-        }
-        let digest: String = hash
-            .finalize()
-            .iter()
-            .take(16)
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let digest = digest_of(&migrations);
         Ok(Self { migrations, digest })
     }
 
@@ -105,6 +93,11 @@ impl MigrationSet {
         &self.digest
     }
 
+    /// The digest of a set of only the first ones, so many.
+    pub(crate) fn digest_of_first(&self, count: usize) -> Option<String> {
+        Some(digest_of(self.migrations.get(..count)?))
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.migrations.len()
@@ -114,4 +107,17 @@ impl MigrationSet {
     pub fn is_empty(&self) -> bool {
         self.migrations.is_empty()
     }
+}
+
+fn digest_of(migrations: &[Migration]) -> String {
+    let mut hash = Sha256::new();
+    for migration in migrations {
+        hash.update(migration.tag().map_or(migration.name(), |tag| tag.as_str()));
+        hash.update([0]);
+        hash.update(migration.checksum().as_str());
+        hash.update([0]);
+    }
+    let digest = hash.finalize();
+    let digits = digest.iter().take(16).map(|byte| format!("{byte:02x}"));
+    digits.collect()
 }

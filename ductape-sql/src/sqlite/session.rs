@@ -3,7 +3,7 @@
 use super::dialect::{Sqlite, sql};
 use super::introspect::{SchemaRow, schema_of};
 use crate::ledger::{
-    LedgerNames, StateRows, damaged, entries_sql, log_sql, put_sql, read_head, state_sql,
+    LedgerNames, StateRows, damaged, entries_sql, log_sql, put_sql, puts_sql, read_head, state_sql,
     summaries_sql,
 };
 use async_trait::async_trait;
@@ -574,12 +574,52 @@ impl SqliteSession {
         self.open = None;
     }
 
+    /// Plain units of one setting in one savepoint; false, and nothing done, if any of it fails. Going
+    /// through them one by one then tells which.
+    ///
+    /// SQLite copies the rest of a text for each statement in it, so the texts stay short.
+    async fn together(&mut self, units: &[Unit]) -> Result<bool, UnitFailure> {
+        const TEXT: usize = 8 * 1024;
+        let setting = units.first().and_then(Unit::setting);
+        self.begin(setting).await.map_err(unit_failure)?;
+        let steps = units.iter().flat_map(|unit| &unit.steps);
+        let steps = steps.map(|step| step.shown().to_string());
+        let statements = steps.chain(puts_sql::<Sqlite>(
+            &self.names,
+            units.iter().flat_map(|unit| &unit.puts),
+        ));
+        let mut text = String::from("SAVEPOINT ductape_units;\n");
+        for statement in statements {
+            if text.len() + statement.len() > TEXT {
+                if self.execute(&text).await.is_err() {
+                    return self.not_together(setting).await;
+                }
+                text.clear();
+            }
+            text.push_str(&statement);
+            text.push_str(";\n");
+        }
+        text.push_str("RELEASE ductape_units");
+        match self.execute(&text).await {
+            Ok(()) => Ok(true),
+            Err(_) => self.not_together(setting).await,
+        }
+    }
+
+    async fn not_together(&mut self, setting: Option<&Setting>) -> Result<bool, UnitFailure> {
+        let back = "ROLLBACK TO ductape_units;\nRELEASE ductape_units";
+        if self.execute(back).await.is_err() {
+            // The error ended the transaction itself.
+            self.abandon().await;
+            self.begin(setting).await.map_err(unit_failure)?;
+        }
+        Ok(false)
+    }
+
     /// One unit, in a savepoint.
     async fn unit(&mut self, unit: &Unit) -> Result<(), UnitFailure> {
         self.begin(unit.setting()).await.map_err(unit_failure)?;
-        let guarded = unit.steps.iter().any(|step| !step.guards.is_empty());
-        let raw = unit.steps.iter().any(is_raw);
-        if !guarded && !raw {
+        if is_plain(unit) {
             // Everything in one request; a failure is found by going through it one by one.
             let mut text = String::from("SAVEPOINT ductape_unit;\n");
             for step in &unit.steps {
@@ -706,23 +746,44 @@ impl SqliteSession {
                 ))
             })
         };
-        let tag: Tag = text("tag")?
-            .parse()
-            .map_err(|error| damaged(&format!("a row of the ledger cannot be read: {error}")))?;
-        let checksum = Checksum::from_text(text("checksum")?)
-            .ok_or_else(|| damaged(&format!("the ledger's checksum of {tag} is none")))?;
-        let status = EntryStatus::from_word(&text("status")?)
-            .ok_or_else(|| damaged(&format!("the ledger's status of {tag} is none")))?;
-        Ok(EntrySummary {
-            seq: row
-                .try_get("seq")
-                .map_err(|error| damaged(&format!("column seq: {error}")))?,
-            tag,
-            checksum,
-            status,
-            applied_at: text("applied_at")?,
-        })
+        summary(
+            row.try_get("seq").ok(),
+            &text("tag")?,
+            &text("checksum")?,
+            &text("status")?,
+            &text("applied_at")?,
+        )
     }
+}
+
+/// A summary, written as [`SqliteSession::summaries`] asks for it.
+fn read_summary_line(line: &str) -> Result<EntrySummary, Error> {
+    let mut columns = line.splitn(5, '\u{1f}');
+    let mut column = || columns.next().unwrap_or_default();
+    let seq = column();
+    summary(seq.parse().ok(), column(), column(), column(), column())
+}
+
+/// A summary from its columns.
+fn summary(
+    seq: Option<i64>,
+    tag: &str,
+    checksum: &str,
+    status: &str,
+    applied_at: &str,
+) -> Result<EntrySummary, Error> {
+    let tag: Tag = tag
+        .parse()
+        .map_err(|error| damaged(&format!("a row of the ledger cannot be read: {error}")))?;
+    Ok(EntrySummary {
+        seq: seq.ok_or_else(|| damaged(&format!("the ledger's place of {tag} is no number")))?,
+        checksum: Checksum::from_text(checksum)
+            .ok_or_else(|| damaged(&format!("the ledger's checksum of {tag} is none")))?,
+        status: EntryStatus::from_word(status)
+            .ok_or_else(|| damaged(&format!("the ledger's status of {tag} is none")))?,
+        applied_at: applied_at.to_owned(),
+        tag,
+    })
 }
 
 fn unit_failure(error: SessionError) -> UnitFailure {
@@ -738,6 +799,13 @@ fn unreadable(column: &str, why: impl std::fmt::Display) -> String {
 
 fn jiff_now() -> jiff::Timestamp {
     jiff::Timestamp::now()
+}
+
+/// Whether nothing has to be looked at between the unit's statements.
+fn is_plain(unit: &Unit) -> bool {
+    unit.steps
+        .iter()
+        .all(|step| step.guards.is_empty() && !is_raw(step))
 }
 
 fn is_raw(step: &Step) -> bool {
@@ -834,9 +902,20 @@ impl Reader for SqliteSession {
         if !self.has_ledger {
             return Ok(Vec::new());
         }
-        let text = summaries_sql::<Sqlite>(&self.names);
+        // Each row goes from one thread to another, which costs more than all else: they go as one.
+        let text = sql()
+            .words("SELECT group_concat(seq || char(31) || tag || char(31) || checksum || char(31) || status || char(31) || applied_at, char(30)) FROM (")
+            .sql(&summaries_sql::<Sqlite>(&self.names))
+            .words(")")
+            .finish();
         let rows = self.rows(text).await?;
-        rows.iter().map(Self::read_summary).collect()
+        let all: Option<String> = match rows.first() {
+            Some(row) => row.try_get(0).map_err(|error| db_error(&error))?,
+            None => None,
+        };
+        let all = all.unwrap_or_default();
+        let lines = all.split('\u{1e}').filter(|line| !line.is_empty());
+        lines.map(read_summary_line).collect()
     }
 
     async fn state(&mut self, prefix: &str) -> Result<Vec<(String, String)>, DbError> {
@@ -929,12 +1008,30 @@ fn pairs(rows: &[SqliteRow]) -> Result<Vec<(String, String)>, DbError> {
 #[async_trait]
 impl Session for SqliteSession {
     async fn transact(&mut self, units: &[Unit]) -> (usize, Option<UnitFailure>) {
-        for (done, unit) in units.iter().enumerate() {
-            if let Err(failure) = self.unit(unit).await {
-                return (done, Some(failure));
+        let mut done = 0;
+        while let Some(rest @ [first, ..]) = units.get(done..) {
+            let plain = rest
+                .iter()
+                .take_while(|unit| is_plain(unit) && unit.setting() == first.setting())
+                .count();
+            if plain > 1 {
+                match self.together(rest.get(..plain).unwrap_or(&[])).await {
+                    Ok(true) => {
+                        done += plain;
+                        continue;
+                    }
+                    Ok(false) => {}
+                    Err(failure) => return (done, Some(failure)),
+                }
+            }
+            for unit in rest.iter().take(plain.max(1)) {
+                if let Err(failure) = self.unit(unit).await {
+                    return (done, Some(failure));
+                }
+                done += 1;
             }
         }
-        (units.len(), None)
+        (done, None)
     }
 
     async fn flush(&mut self) -> Result<(), SessionError> {
