@@ -1,7 +1,7 @@
 //! Up, down and redo: the story, top to bottom, in the order in which it happens.
 
 use crate::at_hand::{AtHand, Drifted, at_hand, scope_of};
-use crate::backend::{Backend, Reader, Scope, Session, Unit, UnitFailure, lock_lost};
+use crate::backend::{Backend, Reader, Scope, Session, SessionError, Unit, UnitFailure, lock_lost};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::{
     Entry, EntryQuery, EntryStatus, EntrySummary, HEAD_KEY, Head, LEDGER_FORMAT, LastApplied,
@@ -257,6 +257,9 @@ impl MigrationEngine {
         if outcome.is_ok() {
             outcome = run.settle_record().await;
         }
+        if outcome.is_err() {
+            run.keep_to_the_ledger().await;
+        }
         let Run {
             session, report, ..
         } = run;
@@ -303,6 +306,23 @@ impl Run<'_> {
 
     fn title(&self) -> &'static str {
         self.engine.backend.compiler().capabilities().title
+    }
+
+    /// After a failure the ledger tells what was done: what was still to be committed may be lost.
+    async fn keep_to_the_ledger(&mut self) {
+        let flushed = self.session.flush().await;
+        let (Ok(()), Ok(entries)) = (flushed, self.session.summaries().await) else {
+            return;
+        };
+        let there: BTreeSet<&Tag> = entries.iter().map(|entry| &entry.tag).collect();
+        let Report {
+            applied,
+            rolled_back,
+        } = &mut self.report;
+        applied.retain(|done| there.contains(&done.tag));
+        rolled_back.retain(|done| {
+            !there.contains(&done.tag) || applied.iter().any(|again| again.tag == done.tag)
+        });
     }
 
     pub fn notify(&self, event: Event) {
@@ -595,7 +615,7 @@ impl Run<'_> {
                 .iter()
                 .all(|r| matches!(r.operation, Operation::Raw(_)));
             if transactional {
-                self.transact(vec![ready]).await?;
+                self.transact_by_itself(ready).await?;
             } else {
                 self.session.flush().await?;
                 self.run_journaled(ready).await?;
@@ -617,6 +637,21 @@ impl Run<'_> {
             self.transact(waiting).await?;
         }
         Ok(Vec::new())
+    }
+
+    /// Runs a migration with raw statements, and commits it: what a database checks only then is a
+    /// failure of this one, and takes no other one back.
+    async fn transact_by_itself(&mut self, ready: Prepared) -> Result<()> {
+        self.session.flush().await?;
+        self.transact(vec![ready.clone()]).await?;
+        match self.session.flush().await {
+            Ok(()) => Ok(()),
+            Err(SessionError::LockLost) => Err(lock_lost().tag(ready.tag())),
+            Err(SessionError::Database(error)) => {
+                let failure = UnitFailure::Database { step: None, error };
+                Err(self.unit_failed(&ready, failure).await)
+            }
+        }
     }
 
     /// Runs migrations that each share one transaction with their ledger rows.
@@ -944,7 +979,9 @@ impl Run<'_> {
         self.check_interrupt()?;
         let open = ready.is_open();
         self.note_to_follow(&mut ready, drifted);
-        if ready.is_transactional() {
+        if ready.is_transactional() && open {
+            self.transact_by_itself(ready).await?;
+        } else if ready.is_transactional() {
             self.transact(vec![ready]).await?;
         } else {
             self.session.flush().await?;

@@ -14,6 +14,8 @@ mod create_index;
 #[cfg(feature = "sqlite")]
 mod create_table;
 #[cfg(feature = "sqlite")]
+mod dropped;
+#[cfg(feature = "sqlite")]
 mod introspect;
 #[cfg(feature = "sqlite")]
 mod lent;
