@@ -1,13 +1,12 @@
 //! From resolved operations to SQLite's statements.
 
 use super::capabilities::CAPABILITIES;
-use super::convert::{
-    Conversion, any_row, cast, constraint_guard, conversion_of, duplicates, guard, nulls,
-};
+use super::convert::{Conversion, cast, conversion_of};
 use super::dialect::{Sqlite, condition, normal_field, sql, value_expression};
-use super::rebuild::{rebuild, setting};
+use super::guards::Rows;
+use super::rebuild::{rebuild, renumbers, setting};
 use super::table::{column, counting_key, create_index, create_table, drop_index};
-use super::words::{Words, is_required, rowid_alias};
+use super::words::{Words, is_required, rowid_alias, words_at_column};
 use ductape_core::capabilities::Capabilities;
 use ductape_core::compiler::{
     Action, Atomicity, Compiler, Context, DataJob, Direction, Effect, Guard, Mark, Reconciled,
@@ -210,13 +209,25 @@ impl Compilation<'_> {
                 }
                 self.check_name(at, &rename.to);
                 self.check_virtual(at, &resolved.before, &rename.from, &rename.from);
-                let statement = sql()
-                    .words("ALTER TABLE ")
-                    .name(&rename.from)
-                    .words(" RENAME TO ")
-                    .name(&rename.to)
-                    .finish();
-                self.step(at, statement);
+                let alike = rename
+                    .from
+                    .as_str()
+                    .eq_ignore_ascii_case(rename.to.as_str());
+                let between = Name::made("ductape_between", [&rename.to]);
+                // A name that differs in case alone is taken, by the table itself.
+                let names = match alike {
+                    true => vec![&rename.from, &between, &rename.to],
+                    false => vec![&rename.from, &rename.to],
+                };
+                for (from, to) in names.iter().zip(names.iter().skip(1)) {
+                    let statement = sql()
+                        .words("ALTER TABLE ")
+                        .name(from)
+                        .words(" RENAME TO ")
+                        .name(to)
+                        .finish();
+                    self.step(at, statement);
+                }
             }
             Operation::AddField(add) => {
                 self.check_alike(at, &resolved.before, &add.collection, &add.field.name, None);
@@ -441,18 +452,37 @@ impl Compilation<'_> {
             .filter(|field| field.auto_increment)
             .collect();
         for field in counting {
-            let alone = collection.key() == std::slice::from_ref(&field.name);
-            let integer = matches!(field.field_type, FieldType::Integer | FieldType::Bigint);
             let goes_next = self.operations.get(at + 1).is_some_and(|next| {
                 matches!(&next.operation, Operation::DropField(drop) if drop.field == field.name)
             });
-            if (!alone || !integer || collection.options.sql.without_rowid) && !goes_next {
+            if rowid_alias(collection) != Some(&field.name) && !goes_next {
                 self.refuse(
                     at,
                     format!("{} can count by itself in SQLite only as an integer that alone is the primary key of a table with rowids", field.name),
                     "make it the primary key, of type integer",
                 );
             }
+        }
+        if let Some(words) = collection.primary_key().and_then(words_at_column)
+            && words.contains("AUTOINCREMENT") != collection.fields.iter().any(|f| f.auto_increment)
+        {
+            self.refuse(
+                at,
+                format!("the primary key is {words} in its own words, which do not fit"),
+                "drop the primary key, and add the one you want",
+            );
+        }
+        let generated =
+            |field: &&Field| field.generated.is_some() && collection.key().contains(&field.name);
+        if let Some(field) = collection.fields.iter().find(generated) {
+            self.refuse(
+                at,
+                format!(
+                    "{} is generated, and SQLite has no such field in a primary key",
+                    field.name
+                ),
+                "drop the key first, or make it an ordinary field",
+            );
         }
         if collection.options.sql.without_rowid && collection.primary_key().is_none() {
             self.refuse(at, "a table without rowids needs a primary key", "add one");
@@ -598,8 +628,10 @@ impl Compilation<'_> {
         };
         self.check_index(at, &create.index, name, before, &create.collection);
         let mut guards = Vec::new();
-        if create.index.unique {
-            guards.push(index_guard(&create.collection, &create.index));
+        if create.index.unique
+            && let Some(collection) = before.collection(&create.collection)
+        {
+            guards.push(Rows::of(collection).against_index(&create.index));
         }
         let statement = create_index(&create.collection, name, &create.index);
         self.step(at, statement).guards = guards;
@@ -682,9 +714,10 @@ impl Compilation<'_> {
                 && !is_required(before, old)
                 && !using.contains(&&field.name)
             {
-                guards.push(nulls(before, &field.name));
+                guards.push(Rows::of(before).nulls(&field.name));
             }
         }
+        guards.extend(guards_of_what_stays(before, after, &conversions));
         if Sqlite.normalize(before) == Sqlite.normalize(after) && conversions.is_empty() {
             // What changes stands in the record alone.
             return end;
@@ -701,6 +734,12 @@ impl Compilation<'_> {
                     RiskKind::TableRewrite,
                     format!("SQLite writes {name} anew, and nobody else can write meanwhile"),
                 ));
+                if renumbers(before, after) {
+                    step.risks.push(Risk::new(
+                        RiskKind::NotRestored,
+                        format!("the rows of {name} lose their rowids, which are no field, and get new ones on the way back"),
+                    ));
+                }
                 if counting_key(before).is_some() && counting_key(after).is_none() {
                     step.risks.push(Risk::new(
                         RiskKind::NotRestored,
@@ -749,7 +788,7 @@ impl Compilation<'_> {
                     && add.field.generated.is_none()
                     && !add.field.auto_increment;
                 if unfilled && self.direction == Direction::Up {
-                    guards.push(any_row(&before.name, &add.field.name));
+                    guards.push(Rows::of(before).any(&add.field.name));
                 }
             }
             Operation::ModifyField(modify) => {
@@ -765,7 +804,8 @@ impl Compilation<'_> {
                 let returns = self.direction == Direction::Down
                     && matches!(add.constraint.rule, Rule::ForeignKey(..));
                 if !counting && !returns {
-                    guards.extend(constraint_guard(before, &add.constraint));
+                    let rows = Rows::of(before);
+                    guards.extend(rows.against(&add.constraint, &resolved.before));
                 }
             }
             _ => {}
@@ -798,8 +838,7 @@ impl Compilation<'_> {
             }
             let expression = format!("({using})");
             if new.required {
-                guards.push(guard(
-                    &before.name,
+                guards.push(Rows::of(before).with(
                     &sql().name(&modify.field).finish(),
                     &format!("{expression} IS NULL"),
                     format!(
@@ -825,21 +864,21 @@ impl Compilation<'_> {
                 && new.generated.is_none()
                 && !new.auto_increment;
             if unfilled && self.direction == Direction::Up {
-                guards.push(any_row(&before.name, &modify.field));
+                guards.push(Rows::of(before).any(&modify.field));
             }
             return;
         }
         if old.generated.is_some() || new.generated.is_some() {
             return;
         }
-        if old.field_type == new.field_type {
+        let strict = before.options.sql.strict;
+        if old.field_type == new.field_type && (!strict || old.native == new.native) {
             return;
         }
-        match conversion_of(&old, &new) {
+        match conversion_of(&old, &new, strict) {
             Some(conversion) => {
                 for (obstacle, what) in &conversion.obstacles {
-                    guards.push(guard(
-                        &before.name,
+                    guards.push(Rows::of(before).with(
                         &sql().name(&modify.field).finish(),
                         obstacle,
                         format!("rows of {} with {what} in {}", before.name, modify.field),
@@ -954,6 +993,41 @@ impl Compilation<'_> {
                 setting: Some(Default::default()),
             };
         }
+    }
+}
+
+/// What stands in the way of what a collection demands already, of values that will be others.
+fn guards_of_what_stays(
+    before: &Collection,
+    after: &Collection,
+    conversions: &BTreeMap<Name, Conversion>,
+) -> Vec<Guard> {
+    let mut values: BTreeMap<&Name, &str> = conversions
+        .iter()
+        .map(|(name, conversion)| (name, conversion.expression.as_str()))
+        .collect();
+    let mut changed = Vec::new();
+    for field in &after.fields {
+        let Some(old) = before.field(&field.name) else {
+            continue;
+        };
+        if let Some(generated) = &field.generated
+            && let Some(text) = generated.expression.text(BackendName::Sqlite)
+        {
+            values.insert(&field.name, text);
+        }
+        let converted = conversions
+            .get(&field.name)
+            .is_some_and(|conversion| conversion.changes(&field.name));
+        let remade = field.generated.is_some()
+            && (old.generated != field.generated || old.field_type != field.field_type);
+        if converted || remade || old.collation != field.collation {
+            changed.push(&field.name);
+        }
+    }
+    match changed.is_empty() {
+        true => Vec::new(),
+        false => Rows::converted(before, &values).against_what_stays(after, &changed),
     }
 }
 
@@ -1093,30 +1167,4 @@ fn is_type_words(text: &str) -> bool {
             !matches!(token, Token::Symbol(_))
                 || ["(", ")", ",", "-", "+"].iter().any(|s| token.is_symbol(s))
         })
-}
-
-fn index_guard(collection: &Name, index: &Index) -> Guard {
-    let columns: Vec<String> = index
-        .fields
-        .iter()
-        .map(|key| {
-            let text = match &key.target {
-                IndexTarget::Field(name) => sql().name(name),
-                IndexTarget::Expression(expression) => sql()
-                    .words("(")
-                    .sql(expression.text(BackendName::Sqlite).unwrap_or("NULL"))
-                    .words(")"),
-            };
-            let collation = key.collation.as_ref().and_then(|c| Name::new(c).ok());
-            text.maybe(collation, |text, collation| {
-                text.words(" COLLATE ").name(&collation)
-            })
-            .finish()
-        })
-        .collect();
-    let predicate = index
-        .predicate
-        .as_ref()
-        .and_then(|p| p.text(BackendName::Sqlite));
-    duplicates(collection, &columns, predicate, &columns.join(", "))
 }

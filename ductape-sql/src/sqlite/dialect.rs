@@ -1,6 +1,6 @@
 //! How SQLite writes names, types, values and expressions.
 
-use super::words::Words;
+use super::words::{Words, admits_null};
 use crate::writer::{Quoting, Sql};
 use ductape_core::data::{Arithmetic, Comparison, Filter, ValueExpression};
 use ductape_core::schema::{DefaultValue, Field, FieldType, TypeName};
@@ -103,8 +103,44 @@ pub(crate) fn read_type(declared: &str, strict: bool) -> (FieldType, Option<Stri
         Some(known) if declared == type_name(&known, strict) => (known, None),
         // Anything goes, as it is.
         _ if strict && upper == "ANY" => (FieldType::Blob, Some(declared.to_owned())),
-        _ => (affinity(&upper), Some(declared.to_owned())),
+        _ => {
+            let field_type = match (affinity(&upper), arguments) {
+                (FieldType::Text, Some([length])) if *length > 0 => FieldType::String {
+                    length: Some(*length),
+                },
+                (FieldType::Decimal { .. }, Some([precision, scale]))
+                    if (1..=1000).contains(precision) && scale <= precision =>
+                {
+                    FieldType::Decimal {
+                        precision: Some(*precision),
+                        scale: Some(*scale).filter(|scale| *scale != 0),
+                    }
+                }
+                (other, _) => other,
+            };
+            (field_type, Some(declared.to_owned()))
+        }
     }
+}
+
+/// A declared type of other words with the numbers that the model has: its length, or its digits.
+pub(crate) fn with_numbers(declared: &str, field_type: &FieldType) -> String {
+    let (known, _) = read_type(declared, false);
+    if known == *field_type || known.name() != field_type.name() {
+        return declared.to_owned();
+    }
+    let numbers = match field_type {
+        FieldType::String {
+            length: Some(length),
+        } => format!("({length})"),
+        FieldType::Decimal {
+            precision: Some(precision),
+            scale,
+        } => format!("({precision},{})", scale.unwrap_or(0)),
+        _ => String::new(),
+    };
+    let words = declared.split('(').next().unwrap_or(declared).trim();
+    format!("{words}{numbers}")
 }
 
 /// Whether a declared type is one that Ductape writes.
@@ -144,9 +180,17 @@ pub(crate) fn normal_field(collection: &Collection, field: &Field) -> Field {
     normal.comment = None;
     let mut words = Words::of(field, strict);
     words.not_null = words.not_null.filter(|_| field.required);
-    words.null &= collection.key().contains(&field.name);
-    if words.collation.is_some() && has_collation(&field.field_type) {
-        words.collation = None;
+    words.null = admits_null(collection, field);
+    let collation = field
+        .collation
+        .clone()
+        .or(words.collation.take())
+        .map(|collation| collation.to_ascii_uppercase())
+        .filter(|collation| collation != "BINARY");
+    normal.collation = None;
+    match has_collation(&read_words(&words, strict).0) {
+        true => normal.collation = collation,
+        false => words.collation = collation,
     }
     let (declared, native) = read_words(&words, strict);
     normal.native = native
@@ -166,11 +210,6 @@ pub(crate) fn normal_field(collection: &Collection, field: &Field) -> Field {
     {
         generated.expression = folded;
     }
-    normal.collation = field
-        .collation
-        .as_ref()
-        .map(|collation| collation.to_ascii_uppercase())
-        .filter(|collation| collation != "BINARY");
     normal
 }
 

@@ -4,6 +4,7 @@ mod capabilities;
 mod compiler;
 mod convert;
 mod dialect;
+mod guards;
 mod rebuild;
 mod table;
 mod text;

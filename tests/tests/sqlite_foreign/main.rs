@@ -18,6 +18,11 @@ use reading::{Reading, Table, complaints, open, read};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+/// A folder for copies; in memory where there is one, since every copy is flushed many times.
+fn scratch() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| tempfile::tempdir().unwrap())
+}
+
 async fn template(folder: &Path, script: &str) -> PathBuf {
     let file = folder.join("template.db");
     let mut connection = open(&file).await;
@@ -154,7 +159,7 @@ async fn try_out(
 /// What has to be as it was.
 enum Kept {
     Everything,
-    /// All but how far tables have counted.
+    /// All but how far tables have counted, and the numbers of rows that are no field.
     Rows,
     /// All but a table's rows, or one column of them.
     AllBut(String, Option<String>),
@@ -181,10 +186,19 @@ fn same(before: &Reading, after: &Reading, kept: Kept) -> Result<(), String> {
     }
     for (name, table) in &before.rows {
         let now = &after.rows[name];
+        // It shows what another table holds.
+        let shows = before.shape[&format!("table {name}")][0].starts_with("virtual");
+        if shows && matches!(kept, Kept::AllBut(..)) {
+            continue;
+        }
         let (mut was, mut is) = (table.clone(), now.clone());
         match &kept {
             Kept::Everything => {}
-            Kept::Rows => (was.counter, is.counter) = (None, None),
+            Kept::Rows => {
+                (was.counter, is.counter) = (None, None);
+                without(&mut was, "rowid");
+                without(&mut is, "rowid");
+            }
             Kept::AllBut(other, _) if other != name => {}
             Kept::AllBut(_, None) => continue,
             Kept::AllBut(_, Some(column)) => {
@@ -235,6 +249,10 @@ fn reason(error: &Error, schema: &ductape_core::Schema) -> String {
         .collect();
     names.sort_by_key(|name| std::cmp::Reverse(name.len()));
     let message = error.details().message.clone();
+    let message = message
+        .split(" stand in the way")
+        .next()
+        .unwrap_or_default();
     let parts: Vec<String> = message
         .split_inclusive([' ', '.', ',', ':', ';', '(', ')', '"'])
         .map(|word| {
@@ -253,7 +271,7 @@ fn reason(error: &Error, schema: &ductape_core::Schema) -> String {
 }
 
 async fn every_change(name: &str, script: &str) {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = scratch();
     let template = template(folder.path(), script).await;
     let before = read(&template).await;
     let schema = connect(&template)
@@ -268,6 +286,9 @@ async fn every_change(name: &str, script: &str) {
     let mut failures = Vec::new();
     for operation in changes::all(&schema) {
         let describe = operation.describe();
+        if failures.len() > 400 {
+            break;
+        }
         if only.as_ref().is_some_and(|only| !describe.contains(only)) {
             continue;
         }

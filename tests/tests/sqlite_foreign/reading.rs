@@ -178,7 +178,10 @@ async fn table_lines(connection: &mut SqliteConnection, table: &str, sql: &str) 
         let rowid = declared == "INTEGER" && text(4) == "1" && keys == 1;
         let not_null = text(2) == "1" && !rowid;
         let default = match &column[3] {
-            None => "null".to_owned(),
+            None => "NULL".to_owned(),
+            // A name is a text here.
+            Some(text) if text == "nobody" => "'nobody'".to_owned(),
+            Some(text) if text.starts_with('"') => text.replace('"', "'"),
             Some(text) if text.to_lowercase().contains("current_") || text.contains('(') => {
                 words(text).join(" ").replace(['(', ')', ' '], "")
             }
@@ -202,7 +205,7 @@ async fn table_lines(connection: &mut SqliteConnection, table: &str, sql: &str) 
         let name = index[0].clone().unwrap();
         let keys = query(
             connection,
-            format!("SELECT seqno, name, \"desc\", upper(coll), cid FROM pragma_index_xinfo({}) WHERE key", literal(&name)),
+            format!("SELECT seqno, name, \"desc\", upper(coll), cid = -2 FROM pragma_index_xinfo({}) WHERE key", literal(&name)),
         )
         .await;
         let sql = query(
@@ -213,7 +216,8 @@ async fn table_lines(connection: &mut SqliteConnection, table: &str, sql: &str) 
             ),
         )
         .await;
-        let own = match sql[0][0].as_deref() {
+        // The key of a table without rowids is no index of its own.
+        let own = match sql.first().and_then(|row| row[0].as_deref()) {
             None => String::new(),
             Some(sql) => {
                 let words = words(sql);
@@ -225,7 +229,7 @@ async fn table_lines(connection: &mut SqliteConnection, table: &str, sql: &str) 
                             .contains(&w.as_str())
                     })
                     .collect();
-                let any = keys.iter().any(|key| key[4].as_deref() == Some("-2"));
+                let any = keys.iter().any(|key| key[4].as_deref() == Some("1"));
                 format!(
                     "{name} {:?} {:?}",
                     after.map(|at| words[at..].join(" ")),
