@@ -8,7 +8,8 @@ use crate::ledger::EntryQuery;
 use crate::prepare::{Prepared, Unprepared, prepare};
 use crate::set::MigrationSet;
 use ductape_core::{
-    BackendName, Compiler, Direction, Migration, Reversibility, Risk, RiskKind, Schema, Step, Tag,
+    BackendName, Checksum, Compiler, Direction, Migration, Reversibility, Risk, RiskKind, Schema,
+    Step, Tag,
 };
 use serde::Serialize;
 use std::fmt;
@@ -29,6 +30,9 @@ pub struct PlannedMigration {
     pub tag: Option<Tag>,
     /// Its name.
     pub name: String,
+    /// Its checksum.
+    #[serde(skip)]
+    pub checksum: Checksum,
     /// How much its way back brings back.
     pub reversible: Reversibility,
     /// What its way back does not bring back, or why there is none.
@@ -76,6 +80,7 @@ impl PlannedMigration {
         Self {
             tag: migration.tag().cloned(),
             name: migration.name().to_owned(),
+            checksum: migration.checksum().clone(),
             reversible: Reversibility::StructureOnly,
             lost: Vec::new(),
             risks: vec![PlannedRisk {
@@ -142,6 +147,7 @@ impl PlannedMigration {
         Ok(Self {
             tag: ready.migration.tag().cloned(),
             name: ready.migration.name().to_owned(),
+            checksum: ready.migration.checksum().clone(),
             reversible,
             lost,
             risks,
@@ -208,6 +214,11 @@ impl MigrationEngine {
     /// # Errors
     /// Whatever `up` would refuse before it touches anything.
     pub async fn plan_all(&self, set: &MigrationSet, extent: &Extent) -> Result<Plan> {
+        if let Extent::To(tag) = extent
+            && !set.migrations().iter().any(|m| m.tag() == Some(tag))
+        {
+            return Err(unknown_tag(tag, "the given migrations"));
+        }
         set.validate()?;
         let compiler = self.backend.compiler();
         let mut reader = self.backend.read().await?;

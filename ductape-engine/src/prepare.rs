@@ -2,11 +2,11 @@
 
 use crate::at_hand::touched;
 use crate::error::{Error, ErrorKind, Result};
-use crate::ledger::{Frozen, FrozenOperation, Put, record_key, record_value};
+use crate::ledger::{Frozen, FrozenOperation, Put, record_key, record_value, respell_key};
 use ductape_core::compiler::{Action, Atomicity};
 use ductape_core::operation::{SchemaError, SchemaErrorKind};
 use ductape_core::{
-    Compiler, Context, Direction, Inverse, Irreversible, Migration, Name, Operation, Refusal,
+    Compiler, Context, Direction, Inverse, Irreversible, Migration, Operation, Refusal,
     ResolveError, Resolved, Schema, Step, Tag, resolve, way_back,
 };
 use serde_json::Value;
@@ -20,8 +20,11 @@ pub(crate) struct Prepared {
     pub steps: Vec<Step>,
     /// What undoes it (on the way up), or why nothing does.
     pub way_back: Result<Inverse, Irreversible>,
-    /// The collections that it may change, with what is on record of them afterwards.
-    pub records: Vec<(Name, Option<String>)>,
+    /// The rows of the state when it is done: the collections that it may change, and what is left to
+    /// do to the record.
+    pub rows: Vec<(String, Option<String>)>,
+    /// Whether the record must follow what it did, because the model alone does not tell.
+    pub followed: bool,
 }
 
 /// Why a migration could not be prepared.
@@ -59,27 +62,35 @@ pub(crate) fn prepare(
     let steps = compiler
         .compile(&resolved, &Context::new(direction))
         .map_err(|refusals| {
-            *schema = before;
+            *schema = before.clone();
             Unprepared::Refused(refusals)
         })?;
     let way_back = match migration.written_down() {
         Some(written) if direction == Direction::Up => Ok(written_way_back(written, &resolved)),
         _ => way_back(&resolved),
     };
-    let records = touched(&resolved)
-        .into_iter()
-        .map(|name| {
-            let value = schema.collection(&name).map(|c| record_value(c));
-            (name, value)
-        })
-        .collect();
+    let mut rows = Vec::new();
+    for name in touched(&resolved) {
+        let collection = schema.collection(&name);
+        rows.push((record_key(&name), collection.map(|c| record_value(c))));
+        if compiler.capabilities().respells_expressions
+            && collection.is_some_and(|c| c.expressions().next().is_some())
+        {
+            rows.push((respell_key(&name), Some(String::new())));
+        }
+    }
+    let followed = resolved
+        .iter()
+        .any(|r| matches!(r.operation, Operation::Raw(_) | Operation::Restore(_)))
+        || !before.natives().eq(schema.natives());
     Ok(Prepared {
         migration,
         direction,
         resolved,
         steps,
         way_back,
-        records,
+        rows,
+        followed,
     })
 }
 
@@ -163,13 +174,7 @@ impl Prepared {
 
     /// The writes that put the changed collections on record.
     pub fn record_puts(&self) -> Vec<Put> {
-        self.records
-            .iter()
-            .map(|(name, value)| Put::State {
-                key: record_key(name),
-                value: value.clone(),
-            })
-            .collect()
+        row_puts(&self.rows)
     }
 
     /// The plan as the ledger freezes it.
@@ -189,17 +194,7 @@ impl Prepared {
                 })
                 .collect(),
             steps: self.steps.clone(),
-            records: self
-                .records
-                .iter()
-                .map(|(name, value)| {
-                    let value = value
-                        .as_deref()
-                        .and_then(|text| serde_json::from_str(text).ok())
-                        .unwrap_or(Value::Null);
-                    (name.to_string(), value)
-                })
-                .collect(),
+            rows: self.rows.clone(),
         }
     }
 
@@ -208,4 +203,14 @@ impl Prepared {
         let serves = self.steps.get(step)?.serves.start;
         Some(self.resolved.get(serves)?.operation.describe())
     }
+}
+
+/// The writes of rows of the state.
+pub(crate) fn row_puts(rows: &[(String, Option<String>)]) -> Vec<Put> {
+    rows.iter()
+        .map(|(key, value)| Put::State {
+            key: key.clone(),
+            value: value.clone(),
+        })
+        .collect()
 }

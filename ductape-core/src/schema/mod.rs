@@ -32,6 +32,9 @@ use crate::name::Name;
 use rpds::RedBlackTreeMapSync;
 use std::sync::Arc;
 
+/// Kind, name and the collection that it stands on.
+type NativeKey = (String, Name, Option<Name>);
+
 /// The model of a database: its collections by name, and the native definitions that belong to none.
 ///
 /// It is persistent: a clone costs nothing and keeps what it shows while the original goes on, so that
@@ -45,8 +48,8 @@ pub struct Schema {
     alike: RedBlackTreeMapSync<String, Arc<Vec<Name>>>,
     /// For each name of an index, in lower case, the collections that have one so called.
     indexed: RedBlackTreeMapSync<String, Arc<Vec<Name>>>,
-    /// What the model cannot say, by kind and name.
-    natives: RedBlackTreeMapSync<(String, Name), Arc<NativeDefinition>>,
+    /// What the model cannot say. A trigger's name may be taken once on each collection.
+    natives: RedBlackTreeMapSync<NativeKey, Arc<NativeDefinition>>,
     backend: Option<BackendName>,
     way_back: bool,
 }
@@ -85,21 +88,20 @@ impl Schema {
         self.natives.values()
     }
 
-    /// A native definition by its kind and name.
-    pub fn native(&self, kind: &str, name: &Name) -> Option<&Arc<NativeDefinition>> {
-        self.natives.get(&(kind.to_owned(), name.clone()))
+    /// The native definition of the same kind and name on the same collection.
+    pub fn native(&self, like: &NativeDefinition) -> Option<&Arc<NativeDefinition>> {
+        self.natives.get(&like.key())
     }
 
-    /// Puts a native definition in, in place of one of the same kind and name.
+    /// Puts a native definition in, in place of one of the same kind and name on the same collection.
     pub fn put_native(&mut self, native: impl Into<Arc<NativeDefinition>>) {
         let native = native.into();
-        self.natives
-            .insert_mut((native.kind.clone(), native.name.clone()), native);
+        self.natives.insert_mut(native.key(), native);
     }
 
-    /// Takes a native definition out.
-    pub fn remove_native(&mut self, kind: &str, name: &Name) -> bool {
-        self.natives.remove_mut(&(kind.to_owned(), name.clone()))
+    /// Takes a native definition out: the one of the same kind and name on the same collection.
+    pub fn remove_native(&mut self, like: &NativeDefinition) -> bool {
+        self.natives.remove_mut(&like.key())
     }
 
     /// The native definitions that stand on a collection, name it, or come after one that does.
@@ -142,6 +144,7 @@ impl Schema {
             .any(|c| c.field(from).is_some() || c.field(to).is_some());
         let about: Vec<_> = self.natives_about(from).cloned().collect();
         for native in about {
+            self.remove_native(&native);
             let mut native = native.as_ref().clone();
             if native.on.as_ref() == Some(from) {
                 native.on = Some(to.clone());

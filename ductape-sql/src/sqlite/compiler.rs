@@ -382,8 +382,8 @@ impl Compilation<'_> {
                 Operation::RenameField(rename) => (&rename.collection, &rename.from),
                 _ => return None,
             };
-            let before = earlier.before.native(&native.kind, &native.name)?;
-            let after = earlier.after.native(&native.kind, &native.name)?;
+            let before = earlier.before.native(native)?;
+            let after = earlier.after.native(native)?;
             let stands = earlier
                 .before
                 .natives_about(about)
@@ -976,11 +976,7 @@ impl Compilation<'_> {
             None => found.alone,
         };
         let step = self.step(at, text.to_owned());
-        step.effects.push(Effect {
-            target: Target::Anything,
-            before: Mark::Present,
-            after: Mark::Present,
-        });
+        step.effects.push(Effect::of_raw(text));
         if alone {
             step.atomicity = Atomicity::Alone;
             step.risks.push(Risk::new(

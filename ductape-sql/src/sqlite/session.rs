@@ -2,7 +2,10 @@
 
 use super::dialect::{Sqlite, sql};
 use super::introspect::{SchemaRow, schema_of};
-use crate::ledger::{LedgerNames, put_sql};
+use crate::ledger::{
+    LedgerNames, StateRows, damaged, entries_sql, log_sql, put_sql, read_head, state_sql,
+    summaries_sql,
+};
 use async_trait::async_trait;
 use ductape_core::compiler::{Action, DataJob, Guard, Setting, Target};
 use ductape_core::{Checksum, Compiler, Name, Schema, Statement, Step, Tag};
@@ -263,27 +266,6 @@ impl Backend for SqliteBackend {
         session.execute("COMMIT").await?;
         Ok(row.holder())
     }
-}
-
-fn read_head(value: &str) -> Result<Head, Error> {
-    let head: Head = serde_json::from_str(value).map_err(|error| {
-        Error::of(
-            ErrorKind::Mismatch,
-            format!("the head of the ledger cannot be read: {error}"),
-        )
-        .hint("the row was changed by hand or is damaged; restore it from a backup")
-    })?;
-    if head.format > LEDGER_FORMAT {
-        return Err(Error::of(
-            ErrorKind::Mismatch,
-            format!(
-                "the ledger has format {}, and this version knows {LEDGER_FORMAT}",
-                head.format
-            ),
-        )
-        .hint("use the newer version of ductape that wrote it"));
-    }
-    Ok(head)
 }
 
 /// Why the lock was not even looked at.
@@ -642,20 +624,32 @@ impl SqliteSession {
 
     fn read_entry(row: &SqliteRow) -> Result<Entry, Error> {
         let text = |column: &str| -> Result<String, Error> {
-            row.try_get(column)
-                .map_err(|error| damaged(&format!("column {column}: {error}")))
+            row.try_get(column).map_err(|error| {
+                damaged(&format!(
+                    "a row of the ledger cannot be read: column {column}: {error}"
+                ))
+            })
         };
         let number = |column: &str| -> Result<i64, Error> {
-            row.try_get(column)
-                .map_err(|error| damaged(&format!("column {column}: {error}")))
+            row.try_get(column).map_err(|error| {
+                damaged(&format!(
+                    "a row of the ledger cannot be read: column {column}: {error}"
+                ))
+            })
         };
         let maybe = |column: &str| -> Result<Option<String>, Error> {
-            row.try_get(column)
-                .map_err(|error| damaged(&format!("column {column}: {error}")))
+            row.try_get(column).map_err(|error| {
+                damaged(&format!(
+                    "a row of the ledger cannot be read: column {column}: {error}"
+                ))
+            })
         };
         let summary = Self::read_summary(row)?;
-        let progress: Progress = serde_json::from_str(&text("progress")?)
-            .map_err(|error| damaged(&format!("progress: {error}")))?;
+        let progress: Progress = serde_json::from_str(&text("progress")?).map_err(|error| {
+            damaged(&format!(
+                "a row of the ledger cannot be read: progress: {error}"
+            ))
+        })?;
         Ok(Entry {
             seq: summary.seq,
             name: text("name")?,
@@ -678,16 +672,19 @@ impl SqliteSession {
 
     fn read_summary(row: &SqliteRow) -> Result<EntrySummary, Error> {
         let text = |column: &str| -> Result<String, Error> {
-            row.try_get(column)
-                .map_err(|error| damaged(&format!("column {column}: {error}")))
+            row.try_get(column).map_err(|error| {
+                damaged(&format!(
+                    "a row of the ledger cannot be read: column {column}: {error}"
+                ))
+            })
         };
         let tag: Tag = text("tag")?
             .parse()
-            .map_err(|error| damaged(&format!("{error}")))?;
+            .map_err(|error| damaged(&format!("a row of the ledger cannot be read: {error}")))?;
         let checksum = Checksum::from_text(text("checksum")?)
-            .ok_or_else(|| damaged(&format!("the checksum of {tag} is none")))?;
+            .ok_or_else(|| damaged(&format!("the ledger's checksum of {tag} is none")))?;
         let status = EntryStatus::from_word(&text("status")?)
-            .ok_or_else(|| damaged(&format!("the status of {tag} is none")))?;
+            .ok_or_else(|| damaged(&format!("the ledger's status of {tag} is none")))?;
         Ok(EntrySummary {
             seq: row
                 .try_get("seq")
@@ -698,14 +695,6 @@ impl SqliteSession {
             applied_at: text("applied_at")?,
         })
     }
-}
-
-fn damaged(what: &str) -> Error {
-    Error::of(
-        ErrorKind::Mismatch,
-        format!("a row of the ledger cannot be read: {what}"),
-    )
-    .hint("the row was changed by hand or is damaged; restore it from a backup")
 }
 
 fn unit_failure(error: SessionError) -> UnitFailure {
@@ -804,26 +793,8 @@ impl Reader for SqliteSession {
         if !self.has_ledger {
             return Ok(Vec::new());
         }
-        let text = sql().words("SELECT * FROM ").name(&self.names.migrations);
-        let text = match query {
-            EntryQuery::All => text.words(" ORDER BY seq"),
-            EntryQuery::Tags(tags) => text
-                .words(" WHERE tag IN (")
-                .texts(tags.iter().map(Tag::as_str))
-                .words(") ORDER BY seq"),
-            EntryQuery::Last(count) => text
-                .words(" WHERE seq IN (SELECT seq FROM ")
-                .name(&self.names.migrations)
-                .words(" ORDER BY seq DESC LIMIT ")
-                .number(*count as i64)
-                .words(") ORDER BY seq"),
-            EntryQuery::Unfinished => text.words(" WHERE status <> 'applied' ORDER BY seq"),
-            EntryQuery::After(seq) => text
-                .words(" WHERE seq > ")
-                .number(*seq)
-                .words(" ORDER BY seq"),
-        };
-        let rows = self.rows(text.finish()).await?;
+        let text = entries_sql::<Sqlite>(&self.names, query);
+        let rows = self.rows(text).await?;
         rows.iter().map(Self::read_entry).collect()
     }
 
@@ -831,11 +802,7 @@ impl Reader for SqliteSession {
         if !self.has_ledger {
             return Ok(Vec::new());
         }
-        let text = sql()
-            .words("SELECT seq, tag, checksum, status, applied_at FROM ")
-            .name(&self.names.migrations)
-            .words(" ORDER BY seq")
-            .finish();
+        let text = summaries_sql::<Sqlite>(&self.names);
         let rows = self.rows(text).await?;
         rows.iter().map(Self::read_summary).collect()
     }
@@ -844,15 +811,7 @@ impl Reader for SqliteSession {
         if !self.has_ledger {
             return Ok(Vec::new());
         }
-        let text = sql()
-            .words("SELECT key, value FROM ")
-            .name(&self.names.state)
-            .words(" WHERE substr(key, 1, ")
-            .number(prefix.chars().count() as i64)
-            .words(") = ")
-            .text(prefix)
-            .words(" ORDER BY key")
-            .finish();
+        let text = state_sql::<Sqlite>(&self.names, &StateRows::Beginning(prefix));
         pairs(&self.rows(text).await?)
     }
 
@@ -860,13 +819,7 @@ impl Reader for SqliteSession {
         if !self.has_ledger {
             return Ok(Vec::new());
         }
-        let text = sql()
-            .words("SELECT key, value FROM ")
-            .name(&self.names.state)
-            .words(" WHERE key IN (")
-            .texts(keys.iter().map(String::as_str))
-            .words(") ORDER BY key")
-            .finish();
+        let text = state_sql::<Sqlite>(&self.names, &StateRows::Keyed(keys));
         pairs(&self.rows(text).await?)
     }
 
@@ -874,11 +827,7 @@ impl Reader for SqliteSession {
         if !self.has_ledger {
             return Ok(Vec::new());
         }
-        let text = sql()
-            .words("SELECT at, action, tag, actor, host, duration_ms, detail FROM ")
-            .name(&self.names.log)
-            .words(" ORDER BY id")
-            .finish();
+        let text = log_sql::<Sqlite>(&self.names);
         let rows = self.rows(text).await?;
         rows.iter()
             .map(|row| {
