@@ -165,7 +165,7 @@ struct Compilation<'r> {
     refusals: Vec<Refusal>,
 }
 
-impl Compilation<'_> {
+impl<'r> Compilation<'r> {
     fn refuse(&mut self, at: usize, reason: impl Into<String>, hint: impl Into<String>) {
         if let Some(resolved) = self.operations.get(at) {
             self.refusals
@@ -382,8 +382,13 @@ impl Compilation<'_> {
                 Operation::RenameField(rename) => (&rename.collection, &rename.from),
                 _ => return None,
             };
-            let before = earlier.before.native(native)?;
-            let after = earlier.after.native(native)?;
+            let in_schema = |schema: &'r Schema| {
+                schema
+                    .natives()
+                    .find(|other| other.kind == native.kind && other.name == native.name)
+            };
+            let before = in_schema(&earlier.before)?;
+            let after = in_schema(&earlier.after)?;
             let stands = earlier
                 .before
                 .natives_about(about)

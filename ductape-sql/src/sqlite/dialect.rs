@@ -252,13 +252,19 @@ pub(crate) fn default_text(default: &DefaultValue, field_type: &FieldType) -> Op
 pub(crate) fn read_default(text: &str, field_type: &FieldType) -> Option<DefaultValue> {
     use ductape_core::expression::{Token, same, tokens};
     let text = text.trim();
-    if same(text, UUID_EXPRESSION) {
-        return Some(DefaultValue::Uuid);
+    let suits = |default: DefaultValue| default.canonical_for(field_type).ok();
+    if same(text, UUID_EXPRESSION)
+        && let Some(uuid) = suits(DefaultValue::Uuid)
+    {
+        return Some(uuid);
     }
     let words: Vec<Token<'_>> = tokens(text).collect();
     let value = match words.as_slice() {
         [word] if word.is_word("null") => return None,
-        [word] if word.is_word(now_text(field_type)) => return Some(DefaultValue::Now),
+        // A text or an untyped column may hold a moment, too; the model calls only a moment's own so.
+        [word] if word.is_word(now_text(field_type)) && suits(DefaultValue::Now).is_some() => {
+            return Some(DefaultValue::Now);
+        }
         [word] if word.is_word("true") => Some(Value::Bool(true)),
         [word] if word.is_word("false") => Some(Value::Bool(false)),
         [Token::Number(number)] => read_number(number, field_type),
@@ -267,7 +273,12 @@ pub(crate) fn read_default(text: &str, field_type: &FieldType) -> Option<Default
         }
         [Token::Symbol("+"), Token::Number(number)] => read_number(number, field_type),
         [Token::Text(quoted)] => read_text(quoted, field_type),
-        [Token::Word(x), Token::Text(hex)] if x.eq_ignore_ascii_case("x") => read_hex(hex),
+        [Token::Word(x), Token::Text(hex)]
+            if x.eq_ignore_ascii_case("x")
+                && matches!(field_type, FieldType::Binary { .. } | FieldType::Blob) =>
+        {
+            read_hex(hex)
+        }
         _ => None,
     };
     if let Some(canonical) = value.and_then(|value| field_type.value(&value).ok()) {

@@ -62,7 +62,10 @@ fn literal(text: &str) -> String {
 /// The words of a text in one spelling.
 fn words(text: &str) -> Vec<String> {
     // The core's tokens do not know every name in brackets.
-    let text = text.replace("[2nd]", "\"2nd\"");
+    let mut text = text.replace("[2nd]", "\"2nd\"");
+    for number in 0..3 {
+        text = text.replace(&format!("[1st{number}]"), &format!("\"1st{number}\""));
+    }
     tokens(&text)
         .map(|token| match token {
             Token::Word(word) => word.to_lowercase(),
@@ -106,7 +109,10 @@ fn unsaid(text: &str) -> Vec<String> {
         "nocase",
         "rtrim",
     ] {
-        let often = all.iter().filter(|other| *other == word).count();
+        // NOT DEFERRABLE says nothing.
+        let often = (0..all.len())
+            .filter(|at| all[*at] == word && (*at == 0 || all[at - 1] != "not"))
+            .count();
         if often > 0 {
             found.push(format!("{word} {often} times"));
         }
@@ -180,7 +186,7 @@ async fn table_lines(connection: &mut SqliteConnection, table: &str, sql: &str) 
         let default = match &column[3] {
             None => "NULL".to_owned(),
             // A name is a text here.
-            Some(text) if text == "nobody" => "'nobody'".to_owned(),
+            Some(text) if ["nobody", "bare"].contains(&text.as_str()) => format!("'{text}'"),
             Some(text) if text.starts_with('"') => text.replace('"', "'"),
             Some(text) if text.to_lowercase().contains("current_") || text.contains('(') => {
                 words(text).join(" ").replace(['(', ')', ' '], "")
