@@ -118,7 +118,7 @@ fn table() -> impl Strategy<Value = String> {
         "PRIMARY KEY (0)",
         "primary key (1 collate nocase, 0 desc) on conflict fail",
         "UNIQUE (0, 2)",
-        "CONSTRAINT [named one] UNIQUE (2 DESC) ON CONFLICT REPLACE CHECK (1 IS NOT 2)",
+        "CONSTRAINT [named one] UNIQUE (2 DESC, 1) ON CONFLICT REPLACE CHECK (1 IS NOT 2)",
         "CONSTRAINT f FOREIGN KEY (0, 1) REFERENCES pair ON DELETE CASCADE, CHECK (0 IS NOT 'never')",
         "FOREIGN KEY (2) REFERENCES t (1) ON UPDATE SET DEFAULT NOT DEFERRABLE",
     ]);
