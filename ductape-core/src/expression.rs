@@ -637,7 +637,7 @@ pub(crate) fn rename_collection(text: &str, from: &Name, to: &Name) -> Option<St
             Token::Symbol(_) => true,
             _ => false,
         }) && !before.is_some_and(|before| before.is_word("AS"));
-        if !stands_for_it || !keeps_quotes(*token, from, to) {
+        if !stands_for_it || !leads_back(*token, from, to) {
             return None;
         }
     }
@@ -651,7 +651,7 @@ pub(crate) fn rename_collection(text: &str, from: &Name, to: &Name) -> Option<St
 pub(crate) fn rename_field(text: &str, from: &Name, to: &Name) -> Option<String> {
     let mut alias = false;
     for token in tokens(text) {
-        let unclear = alias || !keeps_quotes(token, from, to);
+        let unclear = alias || !leads_back(token, from, to);
         if token.names(to.as_str()) || token.names(from.as_str()) && unclear {
             return None;
         }
@@ -660,10 +660,12 @@ pub(crate) fn rename_field(text: &str, from: &Name, to: &Name) -> Option<String>
     Some(rename(text, from.as_str(), to.as_str()))
 }
 
-/// Whether both names can stand in the way in which a token is quoted, so that the way back leads back.
-fn keeps_quotes(token: Token<'_>, from: &Name, to: &Name) -> bool {
+/// Whether the token spells the old name as it is, and both names can stand in the way in which it is
+/// quoted, so that the way back leads back.
+fn leads_back(token: Token<'_>, from: &Name, to: &Name) -> bool {
     let free = token.source().starts_with(['"', '`']);
-    free || is_plain(from.as_str()) && is_plain(to.as_str())
+    let as_it_is = token.name().is_some_and(|name| name == from.as_str());
+    as_it_is && (free || is_plain(from.as_str()) && is_plain(to.as_str()))
 }
 
 fn rename_at<'t>(

@@ -151,6 +151,7 @@ impl MigrationEngine {
     /// # Errors
     /// Like [`MigrationEngine::up_all`].
     pub async fn apply_new(&self, migration: &Migration) -> Result<Done> {
+        self.refuse_what_is_there(migration).await?;
         let report = self
             .locked(async |run| {
                 run.finish_unfinished(&[]).await?;
@@ -193,8 +194,14 @@ impl MigrationEngine {
     /// # Errors
     /// Like [`MigrationEngine::down`]; [`ErrorKind::Usage`] for a tag that is not applied.
     pub async fn roll_back(&self, rollback: &Rollback) -> Result<Report> {
+        // What is not there is refused, and nothing is done where nothing is applied, without the lock,
+        // which would write.
+        let entries = self.backend.read().await?.summaries().await?;
+        if chosen(&entries, rollback)?.is_empty() {
+            return Ok(Report::default());
+        }
         self.locked(async |run| {
-            let tags = run.chosen(rollback)?;
+            let tags = chosen(&run.entries, rollback)?;
             run.down(tags).await
         })
         .await
@@ -206,7 +213,7 @@ impl MigrationEngine {
     /// Like [`MigrationEngine::down`] and [`MigrationEngine::up_all`].
     pub async fn redo(&self, count: usize) -> Result<Report> {
         self.locked(async |run| {
-            let tags = run.chosen(&Rollback::Last(count))?;
+            let tags = chosen(&run.entries, &Rollback::Last(count))?;
             let entries = run.session.entries(&EntryQuery::Tags(tags.clone())).await?;
             let mut migrations = Vec::with_capacity(entries.len());
             for entry in &entries {
@@ -229,7 +236,14 @@ impl MigrationEngine {
         if let Some(observer) = &self.options.observer {
             observer.event(&Event::Locked);
         }
-        let entries = session.summaries().await?;
+        let entries = match session.summaries().await {
+            Ok(entries) => entries,
+            Err(error) => {
+                // What is told is why the ledger cannot be read.
+                let _ = session.release().await;
+                return Err(error);
+            }
+        };
         let mut run = Run {
             engine: self,
             actor,
@@ -318,7 +332,10 @@ impl Run<'_> {
 
     async fn up(&mut self, set: &MigrationSet, extent: &Extent) -> Result<()> {
         self.finish_unfinished(set.migrations()).await?;
-        let matched = match_set(set, &self.entries)?;
+        let matched = match match_set(set, &self.entries) {
+            Ok(matched) => matched,
+            Err(error) => return Err(as_operations(error, set, self.reader()).await),
+        };
         let mut pending = Vec::new();
         let mut newest_applied: Option<&Tag> = None;
         for tag in matched.iter().flatten() {
@@ -367,11 +384,11 @@ impl Run<'_> {
     async fn remember_complete(&mut self, set: &MigrationSet) -> Result<()> {
         let mut complete = Vec::new();
         if !self.head_cleared {
-            complete = self
-                .engine
-                .backend
-                .head()
-                .await?
+            // Through the session: where there is one connection, it has it.
+            let rows = self.session.state_of(&[HEAD_KEY.to_owned()]).await?;
+            complete = rows
+                .first()
+                .and_then(|(_, value)| serde_json::from_str::<Head>(value).ok())
                 .map(|head| head.complete)
                 .unwrap_or_default();
             complete.truncate(7);
@@ -831,38 +848,6 @@ impl Run<'_> {
 
     // ---- down -------------------------------------------------------------------------------------
 
-    /// The tags that a rollback chooses, the last applied first.
-    fn chosen(&self, rollback: &Rollback) -> Result<Vec<Tag>> {
-        let newest_first = self.entries.iter().rev();
-        let tags: Vec<Tag> = match rollback {
-            Rollback::Last(count) => newest_first
-                .take(*count)
-                .map(|entry| entry.tag.clone())
-                .collect(),
-            Rollback::To(tag) => {
-                if !self.entries.iter().any(|entry| entry.tag == *tag) {
-                    return Err(unknown_tag(tag, "the applied migrations"));
-                }
-                newest_first
-                    .take_while(|entry| entry.tag != *tag)
-                    .map(|entry| entry.tag.clone())
-                    .collect()
-            }
-            Rollback::Tags(tags) => {
-                for tag in tags {
-                    if !self.entries.iter().any(|entry| entry.tag == *tag) {
-                        return Err(unknown_tag(tag, "the applied migrations"));
-                    }
-                }
-                newest_first
-                    .filter(|entry| tags.contains(&entry.tag))
-                    .map(|entry| entry.tag.clone())
-                    .collect()
-            }
-        };
-        Ok(tags)
-    }
-
     /// Rolls back migrations, given the last applied first.
     async fn down(&mut self, tags: Vec<Tag>) -> Result<()> {
         if tags.is_empty() {
@@ -1054,6 +1039,38 @@ impl Run<'_> {
     }
 }
 
+/// The tags that a rollback chooses, the last applied first.
+fn chosen(entries: &[EntrySummary], rollback: &Rollback) -> Result<Vec<Tag>> {
+    let newest_first = entries.iter().rev();
+    let tags: Vec<Tag> = match rollback {
+        Rollback::Last(count) => newest_first
+            .take(*count)
+            .map(|entry| entry.tag.clone())
+            .collect(),
+        Rollback::To(tag) => {
+            if !entries.iter().any(|entry| entry.tag == *tag) {
+                return Err(unknown_tag(tag, "the applied migrations"));
+            }
+            newest_first
+                .take_while(|entry| entry.tag != *tag)
+                .map(|entry| entry.tag.clone())
+                .collect()
+        }
+        Rollback::Tags(tags) => {
+            for tag in tags {
+                if !entries.iter().any(|entry| entry.tag == *tag) {
+                    return Err(unknown_tag(tag, "the applied migrations"));
+                }
+            }
+            newest_first
+                .filter(|entry| tags.contains(&entry.tag))
+                .map(|entry| entry.tag.clone())
+                .collect()
+        }
+    };
+    Ok(tags)
+}
+
 fn touched_by(wanted: &[(Entry, Vec<Operation>)], name: &Name) -> bool {
     wanted.iter().any(|(_, operations)| {
         operations
@@ -1143,6 +1160,29 @@ pub(crate) fn match_set(set: &MigrationSet, entries: &[EntrySummary]) -> Result<
             }
         })
         .collect()
+}
+
+/// An error of an edited migration, with the difference as operations.
+pub(crate) async fn as_operations(
+    error: Error,
+    set: &MigrationSet,
+    reader: &mut dyn Reader,
+) -> Error {
+    let (ErrorKind::Edited, Some(tag)) = (error.kind(), error.details().tag.clone()) else {
+        return error;
+    };
+    let Some(file) = set.of_tag(&tag) else {
+        return error;
+    };
+    match reader.entries(&EntryQuery::Tags(vec![tag])).await {
+        Err(damaged) => damaged,
+        Ok(entries) => {
+            let differences = entries
+                .first()
+                .and_then(|entry| crate::verify::edited(entry, file));
+            error.differences(differences.into_iter().collect())
+        }
+    }
 }
 
 fn edited(migration: &Migration, tag: &Tag) -> Error {

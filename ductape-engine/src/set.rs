@@ -2,7 +2,7 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use ductape_core::migration::Sketch;
-use ductape_core::{Migration, Problem, Problems};
+use ductape_core::{Migration, Problem, Problems, Tag};
 use sha2::{Digest, Sha256};
 use std::collections::HashSet;
 
@@ -75,6 +75,17 @@ impl MigrationSet {
     /// The migrations.
     pub fn migrations(&self) -> &[Migration] {
         &self.migrations
+    }
+
+    /// The migration that a tag means: the one that has it, or, of those that get theirs when they are
+    /// applied, the one of its name.
+    pub fn of_tag(&self, tag: &Tag) -> Option<&Migration> {
+        self.migrations
+            .iter()
+            .find(|migration| match migration.tag() {
+                Some(own) => own == tag,
+                None => migration.name() == tag.name(),
+            })
     }
 
     /// What tells this set from every other one: tags and checksums, in order.

@@ -2,7 +2,9 @@
 
 pub mod cases;
 pub mod databases;
+pub mod file;
 pub mod generate;
 pub mod instrumented;
 pub mod proxy;
+pub mod served;
 pub mod servers;

@@ -356,6 +356,34 @@ fn without_natives<'n>(
     })
 }
 
+/// A new name and the old one again, with the definitions that they leave in other words put back as
+/// they were: which words of a definition mean what was renamed is a guess, made anew each time.
+fn renamed_back(before: &Schema, there: Operation, back: Operation) -> Vec<Operation> {
+    let mut operations = vec![back];
+    let mut after = before.clone();
+    let led_back = before.natives().next().is_some()
+        && there.apply(&mut after).is_ok()
+        && operations.iter().all(|back| back.apply(&mut after).is_ok());
+    if !led_back {
+        return operations;
+    }
+    let changed: Vec<_> = before
+        .natives()
+        .filter(|native| after.native(native) != Some(*native))
+        .map(|native| native.as_ref().clone())
+        .collect();
+    if let (Some(backend), false) = (before.backend(), changed.is_empty()) {
+        let mut restore = Restore::new(backend, changed.clone());
+        restore.remove = changed
+            .iter()
+            .filter_map(|native| after.native(native))
+            .map(|native| native.as_ref().clone())
+            .collect();
+        operations.push(restore.into());
+    }
+    operations
+}
+
 #[cfg(test)]
 mod testing {
     #![allow(clippy::unwrap_used, reason = "tests")]

@@ -2,6 +2,7 @@
 
 use super::dialect::{Sqlite, sql};
 use super::introspect::{SchemaRow, schema_of};
+use super::lent::Lent;
 use crate::ledger::{
     LedgerNames, StateRows, damaged, entries_sql, log_sql, put_sql, puts_sql, read_head, state_sql,
     summaries_sql,
@@ -20,7 +21,7 @@ use ductape_engine::ledger::{
 };
 use ductape_engine::{Actor, DbError, Error, ErrorKind, Holder, Patience};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row, SqliteConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row, SqliteConnection, SqlitePool};
 use std::collections::BTreeSet;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -37,6 +38,8 @@ pub struct SqliteBackend {
     names: LedgerNames,
     /// The one connection of a database in memory, which ends with it.
     memory: Option<Arc<Mutex<Option<SqliteConnection>>>>,
+    /// The pool that connections are borrowed from, if the program gave one.
+    pool: Option<SqlitePool>,
 }
 
 impl std::fmt::Debug for SqliteBackend {
@@ -61,16 +64,37 @@ impl SqliteBackend {
             .foreign_keys(true)
             .busy_timeout(Duration::from_secs(5))
             .disable_statement_logging();
+        // SQLite takes an empty name for a file that goes with its connection, and ends one at a NUL.
+        let name = options.get_filename().as_os_str();
+        if name.is_empty() || name.as_encoded_bytes().contains(&0) {
+            return Err(Error::of(ErrorKind::Usage, "the URL names no file")
+                .hint("write sqlite://FILE or sqlite::memory:"));
+        }
         let memory = url.contains(":memory:") || url.contains("mode=memory");
         Ok(Self {
             options,
             names: LedgerNames::default(),
             memory: memory.then(|| Arc::new(Mutex::new(None))),
+            pool: None,
         })
+    }
+
+    /// The database of a pool.
+    #[must_use]
+    pub fn from_pool(pool: SqlitePool) -> Self {
+        Self {
+            options: pool.connect_options().as_ref().clone(),
+            names: LedgerNames::default(),
+            memory: None,
+            pool: Some(pool),
+        }
     }
 
     /// A connection; nothing if it is for looking and the file is not there.
     async fn connect(&self, write: bool) -> Result<Option<Held>, DbError> {
+        if let Some(pool) = &self.pool {
+            return Ok(Some(Held::Lent(Lent::from(pool, write).await?)));
+        }
         if let Some(memory) = &self.memory {
             let mut slot = memory.clone().lock_owned().await;
             match slot.as_mut() {
@@ -106,7 +130,7 @@ impl SqliteBackend {
         })
     }
 
-    async fn reader(&self) -> Result<SqliteSession, DbError> {
+    async fn reader(&self) -> Result<SqliteSession, Error> {
         let connection = self.connect(false).await?;
         let mut reader = SqliteSession {
             connection,
@@ -116,7 +140,7 @@ impl SqliteBackend {
             open: None,
             released: true,
         };
-        reader.has_ledger = reader.find_ledger().await?;
+        reader.find_ledger().await?;
         Ok(reader)
     }
 }
@@ -147,10 +171,12 @@ fn db_error(error: &sqlx::Error) -> DbError {
 
 /// Whether another connection was at it: SQLITE_BUSY (5) and SQLITE_LOCKED (6), extended codes included.
 fn is_busy(error: &sqlx::Error) -> bool {
-    error
-        .as_database_error()
-        .and_then(|error| error.code())
-        .and_then(|code| code.parse::<i32>().ok())
+    let code = error.as_database_error().and_then(|error| error.code());
+    is_busy_code(code.as_deref())
+}
+
+fn is_busy_code(code: Option<&str>) -> bool {
+    code.and_then(|code| code.parse::<i32>().ok())
         .is_some_and(|code| matches!(code & 0xff, 5 | 6))
 }
 
@@ -158,6 +184,7 @@ fn is_busy(error: &sqlx::Error) -> bool {
 enum Held {
     Own(Box<SqliteConnection>),
     Memory(OwnedMutexGuard<Option<SqliteConnection>>),
+    Lent(Lent),
 }
 
 impl Held {
@@ -167,6 +194,7 @@ impl Held {
             Held::Memory(slot) => slot
                 .as_mut()
                 .ok_or_else(|| DbError::connection("the database in memory is gone")),
+            Held::Lent(lent) => lent.get(),
         }
     }
 }
@@ -265,6 +293,16 @@ enum Contention {
     Failed(Box<Error>),
 }
 
+impl Contention {
+    fn of(error: Error) -> Self {
+        if is_busy_code(error.details().code.as_deref()) {
+            Contention::Busy
+        } else {
+            Contention::Failed(Box::new(error))
+        }
+    }
+}
+
 impl From<sqlx::Error> for Contention {
     fn from(error: sqlx::Error) -> Self {
         if is_busy(&error) {
@@ -277,16 +315,7 @@ impl From<sqlx::Error> for Contention {
 
 impl From<DbError> for Contention {
     fn from(error: DbError) -> Self {
-        let busy = error
-            .code
-            .as_ref()
-            .and_then(|code| code.parse::<i32>().ok())
-            .is_some_and(|code| matches!(code & 0xff, 5 | 6));
-        if busy {
-            Contention::Busy
-        } else {
-            Contention::Failed(Box::new(error.into()))
-        }
+        Contention::of(error.into())
     }
 }
 
@@ -343,17 +372,46 @@ impl SqliteSession {
             .collect()
     }
 
-    async fn find_ledger(&mut self) -> Result<bool, DbError> {
+    /// Whether there is a ledger: all of it, in a format that this version knows.
+    async fn find_ledger(&mut self) -> Result<bool, Error> {
+        let names = [&self.names.migrations, &self.names.log, &self.names.state];
         let query = sql()
-            .words("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ")
-            .text(self.names.state.as_str())
+            .words("SELECT name FROM sqlite_schema WHERE type = 'table' AND name IN (")
+            .texts(names.iter().map(|name| name.as_str()))
+            .words(")")
             .finish();
-        Ok(!self.rows(query).await?.is_empty())
+        let all: Vec<String> = names.iter().map(|name| name.to_string()).collect();
+        let rows = self.rows(query).await?;
+        let mut found = Vec::with_capacity(rows.len());
+        for row in &rows {
+            found.push(
+                row.try_get::<String, _>(0)
+                    .map_err(|error| db_error(&error))?,
+            );
+        }
+        if found.is_empty() {
+            return Ok(false);
+        }
+        let gone: Vec<String> = all
+            .into_iter()
+            .filter(|name| !found.contains(name))
+            .collect();
+        if !gone.is_empty() {
+            return Err(Error::of(
+                ErrorKind::Mismatch,
+                format!("a part of the ledger is gone: {}", gone.join(", ")),
+            )
+            .hint("restore it from a backup; or drop the rest of it, and say with `ductape repair --mark-applied` what is applied"));
+        }
+        self.has_ledger = true;
+        if let Some(head) = self.state_value(HEAD_KEY).await? {
+            read_head(&head)?;
+        }
+        Ok(true)
     }
 
-    async fn make_ledger(&mut self) -> Result<(), DbError> {
+    async fn make_ledger(&mut self) -> Result<(), Error> {
         if self.find_ledger().await? {
-            self.has_ledger = true;
             return Ok(());
         }
         let text = sql()
@@ -426,10 +484,7 @@ impl SqliteSession {
         patience: &Patience,
         watch: &mut LeaseWatch,
     ) -> Result<Decision, Contention> {
-        self.make_ledger().await?;
-        if let Some(head) = self.state_value(HEAD_KEY).await? {
-            read_head(&head).map_err(|error| Contention::Failed(Box::new(error)))?;
-        }
+        self.make_ledger().await.map_err(Contention::of)?;
         let row = self.read_lock().await?;
         let decision = watch.decide(&row, Instant::now());
         self.lease = row;
@@ -654,12 +709,19 @@ impl SqliteSession {
                 ))
             })
         };
-        let number = |column: &str| -> Result<i64, Error> {
-            row.try_get(column).map_err(|error| {
-                damaged(&format!(
-                    "a row of the ledger cannot be read: column {column}: {error}"
-                ))
-            })
+        let number = |column: &str| -> Result<u64, Error> {
+            let number: i64 = row
+                .try_get(column)
+                .map_err(|error| damaged(&unreadable(column, error)))?;
+            number
+                .try_into()
+                .map_err(|_| damaged(&unreadable(column, number)))
+        };
+        let steps = |column: &str| -> Result<u32, Error> {
+            let number = number(column)?;
+            number
+                .try_into()
+                .map_err(|_| damaged(&unreadable(column, number)))
         };
         let maybe = |column: &str| -> Result<Option<String>, Error> {
             row.try_get(column).map_err(|error| {
@@ -684,10 +746,10 @@ impl SqliteSession {
             down: text("down")?,
             plan: maybe("plan")?,
             progress,
-            steps_done: number("steps_done")?.try_into().unwrap_or(0),
-            steps_total: number("steps_total")?.try_into().unwrap_or(0),
+            steps_done: steps("steps_done")?,
+            steps_total: steps("steps_total")?,
             applied_at: summary.applied_at,
-            duration_ms: number("duration_ms")?.try_into().unwrap_or(0),
+            duration_ms: number("duration_ms")?,
             applied_by: text("applied_by")?,
             tool_version: text("tool_version")?,
             tag: summary.tag,
@@ -747,6 +809,10 @@ fn unit_failure(error: SessionError) -> UnitFailure {
         SessionError::LockLost => UnitFailure::LockLost,
         SessionError::Database(error) => UnitFailure::Database { step: None, error },
     }
+}
+
+fn unreadable(column: &str, why: impl std::fmt::Display) -> String {
+    format!("a row of the ledger cannot be read: column {column}: {why}")
 }
 
 fn jiff_now() -> jiff::Timestamp {

@@ -11,9 +11,10 @@ use ductape::core::{BackendName, Compiler};
 /// If this program has none for it.
 pub fn compiler(name: BackendName) -> Result<&'static dyn Compiler, Failure> {
     match name {
-        BackendName::Sqlite => Ok(&ductape::Sqlite),
+        BackendName::Sqlite => Ok(&ductape_sql::sqlite::Sqlite),
+        BackendName::Postgresql => Ok(&ductape_sql::postgres::Postgres),
         #[cfg(feature = "dynamodb")]
-        BackendName::Dynamodb => Ok(&ductape::dynamodb::DynamoDb),
+        BackendName::Dynamodb => Ok(&ductape_dynamo::DynamoDb),
         other => Err(Failure::of(
             ErrorKind::Unsupported,
             format!("this program was built without {other}"),
