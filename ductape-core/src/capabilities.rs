@@ -66,6 +66,9 @@ pub struct Capabilities {
     pub index_names: NameScope,
     /// Whether schema changes and the ledger commit together. Where not, every step is journaled.
     pub transactional_changes: bool,
+    /// Whether it gives expressions back in its own spelling (PostgreSQL does, SQLite keeps the text):
+    /// then the spelling that it adopted is read back after a run and kept on record.
+    pub respells_expressions: bool,
     /// Whether the lock is a lease that ends by itself, instead of ending with a connection.
     pub lock_is_lease: bool,
     /// `renameCollection`.
@@ -116,6 +119,7 @@ impl Capabilities {
             names_ignore_case: false,
             index_names: NameScope::Collection,
             transactional_changes: false,
+            respells_expressions: false,
             lock_is_lease: true,
             rename_collection: Support::No,
             add_field: Support::No,

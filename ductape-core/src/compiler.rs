@@ -1,5 +1,6 @@
 //! What a database's compiler is: pure, from resolved operations to steps.
 
+use crate::backend_name::BackendName;
 use crate::capabilities::Capabilities;
 use crate::name::Name;
 use crate::operation::Operation;
@@ -72,6 +73,14 @@ pub fn reconcile_by_normal_form<C: Compiler + ?Sized>(
 ) -> Reconciled {
     match (record, live) {
         (Some(record), Some(live)) => {
+            let adopting;
+            let record = if compiler.capabilities().respells_expressions {
+                let backend = compiler.capabilities().backend;
+                adopting = adopting_what_is_new(record, live, backend);
+                &adopting
+            } else {
+                record
+            };
             let normal = compiler.normalize(record);
             if normal == *live {
                 return Reconciled {
@@ -95,6 +104,18 @@ pub fn reconcile_by_normal_form<C: Compiler + ?Sized>(
         },
         (None, None) => Reconciled::default(),
     }
+}
+
+/// The record with the live spelling of each expression whose spelling is not on record yet: the run
+/// that made it was cut off before it could read it back.
+fn adopting_what_is_new(
+    record: &Collection,
+    live: &Collection,
+    backend: BackendName,
+) -> Collection {
+    let mut spellings = live.spellings(backend);
+    spellings.extend(record.adopted());
+    record.clone().adopting(&spellings)
 }
 
 /// The live collection with every part that the record agrees with as the record has it.
@@ -216,6 +237,8 @@ pub enum Target {
     Native {
         kind: String,
         name: Name,
+        /// The collection that it stands on; a trigger's name may be taken once on each.
+        on: Option<Name>,
     },
     /// Rows, whose change the catalog does not show.
     Data {
@@ -246,6 +269,49 @@ pub struct Effect {
     pub before: Mark,
     /// How it looks after.
     pub after: Mark,
+}
+
+impl Effect {
+    /// What is known of a statement in the database's own language from its first word: whether it
+    /// always changes the catalog (absent, then present), can be run again without harm (absent, then
+    /// absent), or neither (present, then present).
+    ///
+    /// ```
+    /// use ductape_core::compiler::{Effect, Mark};
+    ///
+    /// assert_eq!(Effect::of_raw("CREATE TABLE t (a INTEGER);").after, Mark::Present);
+    /// assert_eq!(Effect::of_raw("VACUUM").after, Mark::Absent);
+    /// assert_eq!(Effect::of_raw("CREATE TABLE t (a INTEGER); DELETE FROM u").before, Mark::Present);
+    /// ```
+    pub fn of_raw(text: &str) -> Self {
+        const CATALOG: [&str; 6] = ["CREATE", "ALTER", "DROP", "COMMENT", "GRANT", "REVOKE"];
+        const REPEATABLE: [&str; 6] = [
+            "VACUUM",
+            "ANALYZE",
+            "REINDEX",
+            "REFRESH",
+            "CLUSTER",
+            "CHECKPOINT",
+        ];
+        let mut tokens = crate::expression::tokens(text);
+        let first = tokens.next();
+        let begins = |words: &[&str]| {
+            first.is_some_and(|token| words.iter().any(|word| token.is_word(word)))
+        };
+        let one = tokens
+            .skip_while(|token| !token.is_symbol(";"))
+            .all(|token| token.is_symbol(";"));
+        let (before, after) = match one {
+            true if begins(&CATALOG) => (Mark::Absent, Mark::Present),
+            true if begins(&REPEATABLE) => (Mark::Absent, Mark::Absent),
+            _ => (Mark::Present, Mark::Present),
+        };
+        Self {
+            target: Target::Anything,
+            before,
+            after,
+        }
+    }
 }
 
 /// What must hold of the data before a step, counted before anything is touched.
@@ -305,6 +371,13 @@ impl Step {
             Action::Statement(statement) => statement,
             Action::Data(job) => &job.statement,
         }
+    }
+
+    /// Whether it is in the database's own language, so that its effects are not known.
+    pub fn is_raw(&self) -> bool {
+        self.effects
+            .iter()
+            .any(|effect| effect.target == Target::Anything)
     }
 
     /// Whether it stands in a transaction.

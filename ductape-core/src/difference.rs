@@ -2,34 +2,43 @@
 
 use crate::json::words;
 use crate::name::Name;
-use crate::schema::{Collection, Schema};
+use crate::schema::{Collection, NativeDefinition, Schema};
 use serde::Serialize;
 use serde_json::Value;
 
 words! {
     /// What kind of difference.
     pub enum DifferenceKind = "a kind of difference" {
-        /// On record, and not in the database.
+        /// On record, and not in the database; or, of a migration, applied from a file that is gone.
         "missing" => Missing,
         /// In the database, and not on record.
         "unexpected" => Unexpected,
         /// In both, and not the same.
         "changed" => Changed,
+        /// A migration that was applied with other operations than its file has now.
+        "edited" => Edited,
+        /// A migration that is pending, and older than the last applied one.
+        "outOfOrder" => OutOfOrder,
+        /// A migration that stopped half-way.
+        "failed" => Failed,
+        /// A row of the ledger that cannot be read.
+        "damaged" => Damaged,
     }
 }
 
-/// A difference between the schema on record and the live one.
+/// A difference between the schema on record and the live one, or between an applied migration and its
+/// file.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Difference {
     /// What kind.
     pub kind: DifferenceKind,
-    /// The collection.
-    pub collection: Name,
-    /// What of it: `fields.email.length`; empty for the collection itself.
+    /// The collection; nothing if it is about a migration.
+    pub collection: Option<Name>,
+    /// What of it: `fields.email.length`; empty for the collection itself. The tag of a migration.
     pub path: String,
-    /// How it is on record.
+    /// How it is on record; of a migration, the operations in the ledger.
     pub recorded: Value,
-    /// How it is in the database.
+    /// How it is in the database; of a migration, the operations in its file.
     pub live: Value,
     /// The same in a sentence.
     pub message: String,
@@ -40,7 +49,7 @@ impl Difference {
     pub fn missing_collection(record: &Collection) -> Self {
         Self {
             kind: DifferenceKind::Missing,
-            collection: record.name.clone(),
+            collection: Some(record.name.clone()),
             path: String::new(),
             recorded: to_value(record),
             live: Value::Null,
@@ -49,6 +58,17 @@ impl Difference {
                 record.name
             ),
         }
+    }
+
+    /// A native definition on record that is gone or other than it was.
+    pub fn of_native(record: &NativeDefinition, live: Option<&NativeDefinition>) -> Option<Self> {
+        if live == Some(record) {
+            return None;
+        }
+        let collection = record.on.as_ref().unwrap_or(&record.name);
+        let path = format!("{}.{}", record.kind, record.name);
+        let live = live.map_or(Value::Null, to_value);
+        Some(Self::new(collection, path, to_value(record), live))
     }
 
     fn new(collection: &Name, path: String, recorded: Value, live: Value) -> Self {
@@ -68,7 +88,7 @@ impl Difference {
         };
         Self {
             kind,
-            collection: collection.clone(),
+            collection: Some(collection.clone()),
             path,
             recorded,
             live,

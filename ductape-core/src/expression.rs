@@ -443,6 +443,93 @@ pub fn mentions(text: &str, name: &Name) -> bool {
     tokens(text).any(|token| token.names(name.as_str()))
 }
 
+/// Whether a definition names this field of this collection. A name after a qualifier that can only be
+/// another collection is not the field; one without a qualifier may be.
+pub fn mentions_field(text: &str, collection: &Name, field: &Name, on: Option<&Name>) -> bool {
+    let all: Vec<Token<'_>> = tokens(text).collect();
+    let is = |token: &Token<'_>, name: &Name| {
+        token
+            .name()
+            .is_some_and(|n| n.eq_ignore_ascii_case(name.as_str()))
+    };
+    let at = |place: usize| all.get(place).copied();
+    // What the collection is called in the text, and what stands for others.
+    let mut own = vec![collection.as_str().to_ascii_lowercase()];
+    let mut others = Vec::new();
+    for (place, token) in all.iter().enumerate() {
+        let source = ["FROM", "JOIN", "INTO", "UPDATE"];
+        let after_source = place.checked_sub(1).and_then(at).is_some_and(|before| {
+            source.iter().any(|word| before.is_word(word)) || before.is_symbol(",")
+        });
+        let Some(name) = token.name().filter(|_| after_source) else {
+            continue;
+        };
+        let mut next = place + 1;
+        if at(next).is_some_and(|t| t.is_word("AS")) {
+            next += 1;
+        }
+        let alias = at(next)
+            .filter(|t| match t {
+                Token::Word(word) => !is_keyword(word) && !CLAUSES.iter().any(|c| t.is_word(c)),
+                other => matches!(other, Token::Quoted(_)),
+            })
+            .and_then(Token::name);
+        let names = if name.eq_ignore_ascii_case(collection.as_str()) {
+            &mut own
+        } else {
+            others.push(name.to_ascii_lowercase());
+            &mut others
+        };
+        names.extend(alias.map(|alias| alias.to_ascii_lowercase()));
+    }
+    let stands_on_it = on == Some(collection);
+    let row = |name: &str| name == "new" || name == "old";
+    all.iter().enumerate().any(|(place, token)| {
+        if !is(token, field) || matches!(token, Token::Word(word) if is_keyword(word)) {
+            return false;
+        }
+        let qualified = place
+            .checked_sub(1)
+            .and_then(at)
+            .is_some_and(|before| before.is_symbol("."));
+        if !qualified {
+            return true;
+        }
+        let qualifier = place.checked_sub(2).and_then(at).and_then(Token::name);
+        match qualifier.map(|name| name.to_ascii_lowercase()) {
+            Some(name) if row(&name) => stands_on_it || on.is_none(),
+            Some(name) => own.contains(&name) || !others.contains(&name),
+            None => true,
+        }
+    })
+}
+
+/// Words that may follow a collection's name in a statement, and are no other name of it.
+const CLAUSES: [&str; 22] = [
+    "on",
+    "set",
+    "values",
+    "inner",
+    "left",
+    "right",
+    "full",
+    "cross",
+    "natural",
+    "join",
+    "limit",
+    "offset",
+    "window",
+    "intersect",
+    "except",
+    "returning",
+    "default",
+    "indexed",
+    "do",
+    "begin",
+    "for",
+    "with",
+];
+
 /// Whether a text can stand inside a statement and end there: its brackets and quotes are closed, and
 /// it has no comment and no `;`.
 ///
@@ -526,9 +613,70 @@ pub fn is_plain(name: &str) -> bool {
 
 /// The text after a field got another name. Functions, types and collations stay.
 pub fn rename(text: &str, from: &str, to: &str) -> String {
+    rename_at(text, places(text), from, to)
+}
+
+/// The text of a definition after a collection got another name; nothing where it cannot be told which
+/// of its words mean the collection.
+pub(crate) fn rename_collection(text: &str, from: &Name, to: &Name) -> Option<String> {
+    let all: Vec<Token<'_>> = tokens(text).collect();
+    for (place, token) in all.iter().enumerate() {
+        if token.names(to.as_str()) {
+            return None;
+        }
+        if !token.names(from.as_str()) {
+            continue;
+        }
+        let before = place.checked_sub(1).and_then(|place| all.get(place));
+        let stands_for_it = before.is_some_and(|before| match before {
+            Token::Word(word) => {
+                is_keyword(word)
+                    || ["join", "into", "update", "on"]
+                        .contains(&word.to_ascii_lowercase().as_str())
+            }
+            Token::Symbol(_) => true,
+            _ => false,
+        }) && !before.is_some_and(|before| before.is_word("AS"));
+        if !stands_for_it || !leads_back(*token, from, to) {
+            return None;
+        }
+    }
+    let mut walk = tokens(text);
+    let everywhere = std::iter::from_fn(|| walk.next().map(|token| (token, walk.position())));
+    Some(rename_at(text, everywhere, from.as_str(), to.as_str()))
+}
+
+/// The text of a definition after a field got another name; nothing where the new name is used already
+/// or the old one is given to something else.
+pub(crate) fn rename_field(text: &str, from: &Name, to: &Name) -> Option<String> {
+    let mut alias = false;
+    for token in tokens(text) {
+        let unclear = alias || !leads_back(token, from, to);
+        if token.names(to.as_str()) || token.names(from.as_str()) && unclear {
+            return None;
+        }
+        alias = token.is_word("AS");
+    }
+    Some(rename(text, from.as_str(), to.as_str()))
+}
+
+/// Whether the token spells the old name as it is, and both names can stand in the way in which it is
+/// quoted, so that the way back leads back.
+fn leads_back(token: Token<'_>, from: &Name, to: &Name) -> bool {
+    let free = token.source().starts_with(['"', '`']);
+    let as_it_is = token.name().is_some_and(|name| name == from.as_str());
+    as_it_is && (free || is_plain(from.as_str()) && is_plain(to.as_str()))
+}
+
+fn rename_at<'t>(
+    text: &'t str,
+    places: impl Iterator<Item = (Token<'t>, usize)>,
+    from: &str,
+    to: &str,
+) -> String {
     let mut result = String::with_capacity(text.len() + to.len());
     let mut copied = 0;
-    for (token, end) in places(text) {
+    for (token, end) in places {
         let start = end - token.source().len();
         if token.names(from) {
             result.push_str(text.get(copied..start).unwrap_or(""));

@@ -1,17 +1,18 @@
 //! Up, down and redo: the story, top to bottom, in the order in which it happens.
 
-use crate::at_hand::{at_hand, scope_of};
-use crate::backend::{Backend, Reader, Session, Unit, UnitFailure, lock_lost};
+use crate::at_hand::{AtHand, Drifted, at_hand, scope_of};
+use crate::backend::{Backend, Reader, Scope, Session, Unit, UnitFailure, lock_lost};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::{
     Entry, EntryQuery, EntryStatus, EntrySummary, HEAD_KEY, Head, LEDGER_FORMAT, LastApplied,
-    LogLine, Progress, Put, action_word, record_key, record_value,
+    LogLine, Progress, Put, action_word,
 };
 use crate::lock::{Actor, Patience};
 use crate::observer::{Event, Observer};
-use crate::prepare::{Prepared, Unprepared, prepare};
+use crate::prepare::{Prepared, Unprepared, prepare, refuse_temporary};
 use crate::report::{Done, Report};
 use crate::set::MigrationSet;
+use crate::settle::Unsettled;
 use ductape_core::difference::Difference;
 use ductape_core::{Direction, Migration, Name, Operation, Schema, Tag};
 use std::collections::{BTreeSet, HashMap};
@@ -226,6 +227,9 @@ impl MigrationEngine {
     ) -> Result<Report> {
         let actor = Actor::current();
         let mut session = self.backend.lock(&actor, &self.options.patience).await?;
+        if let Some(observer) = &self.options.observer {
+            observer.event(&Event::Locked);
+        }
         let entries = session.summaries().await?;
         let mut run = Run {
             engine: self,
@@ -234,8 +238,12 @@ impl MigrationEngine {
             entries,
             report: Report::default(),
             head_cleared: false,
+            unsettled: Unsettled::default(),
         };
-        let outcome = work(&mut run).await;
+        let mut outcome = work(&mut run).await;
+        if outcome.is_ok() {
+            outcome = run.settle_record().await;
+        }
         let Run {
             session, report, ..
         } = run;
@@ -271,6 +279,7 @@ pub(crate) struct Run<'e> {
     pub entries: Vec<EntrySummary>,
     pub report: Report,
     head_cleared: bool,
+    pub unsettled: Unsettled,
 }
 
 impl Run<'_> {
@@ -348,6 +357,7 @@ impl Run<'_> {
             tagged
         };
         self.apply(migrations).await?;
+        self.settle_record().await?;
         // Known to be complete, so that the next start is one query of one row.
         if match_set(set, &self.entries)?.iter().all(Option::is_some) {
             self.remember_complete(set).await?;
@@ -407,31 +417,29 @@ impl Run<'_> {
         if migrations.is_empty() {
             return Ok(());
         }
+        self.settle_record().await?;
+        refuse_temporary(self.engine.backend.compiler(), &migrations)?;
         let scope = scope_of(migrations.iter().flat_map(|m| m.up()));
         let mut rest = migrations;
         while !rest.is_empty() {
-            let (mut schema, differences) = self.at_hand(&scope).await?;
+            let at_hand = self.at_hand(&scope).await?;
+            let drifted = at_hand.drifted();
+            let mut schema = at_hand.schema;
             let live = schema.clone();
             let (prepared, left) = self.prepare_some(rest, &mut schema)?;
             rest = left;
             self.forbid_loss(&prepared)?;
             self.check_guards(&prepared, &live).await?;
-            let again = self
-                .execute(prepared, !rest.is_empty(), &drifted(&differences))
-                .await?;
+            let again = self.execute(prepared, !rest.is_empty(), &drifted).await?;
             rest.splice(0..0, again);
         }
         Ok(())
     }
 
     /// The schema at hand, and where it is not as recorded.
-    async fn at_hand(
-        &mut self,
-        scope: &crate::backend::Scope,
-    ) -> Result<(Schema, Vec<Difference>)> {
+    pub async fn at_hand(&mut self, scope: &Scope) -> Result<AtHand> {
         let backend = self.engine.backend.clone();
-        let at_hand = at_hand(self.reader(), backend.compiler(), scope, true).await?;
-        Ok((at_hand.schema, at_hand.differences))
+        at_hand(self.reader(), backend.compiler(), scope, true).await
     }
 
     /// Prepares as many as the model tells for sure: after a raw statement it may not know what is
@@ -547,13 +555,14 @@ impl Run<'_> {
         &mut self,
         prepared: Vec<Prepared>,
         more: bool,
-        drifted: &BTreeSet<Name>,
+        drifted: &Drifted,
     ) -> Result<Vec<Migration>> {
         let mut waiting: Vec<Prepared> = Vec::new();
         let mut rest = prepared.into_iter();
-        while let Some(ready) = rest.next() {
+        while let Some(mut ready) = rest.next() {
             self.check_interrupt()?;
             let open = ready.is_open();
+            self.note_to_follow(&mut ready, drifted);
             let transactional = ready.is_transactional();
             if (open || !transactional || waiting.len() >= CHUNK) && !waiting.is_empty() {
                 self.transact(std::mem::take(&mut waiting)).await?;
@@ -579,8 +588,10 @@ impl Run<'_> {
             if open {
                 let unmoved =
                     only_raw && mark.is_some() && self.session.catalog_mark().await? == mark;
-                if !unmoved {
-                    self.follow_raw(drifted).await?;
+                if unmoved {
+                    self.unsettled.followed = true;
+                } else {
+                    self.follow(drifted).await?;
                     if rest.len() > 0 || more {
                         return Ok(rest.map(|ready| ready.migration).collect());
                     }
@@ -591,28 +602,6 @@ impl Run<'_> {
             self.transact(waiting).await?;
         }
         Ok(Vec::new())
-    }
-
-    /// What a raw statement did to collections on record is history, too: the record follows. What was
-    /// not as recorded before the run stays a difference.
-    async fn follow_raw(&mut self, drifted: &BTreeSet<Name>) -> Result<()> {
-        let (schema, differences) = self.at_hand(&crate::backend::Scope::All).await?;
-        let changed: BTreeSet<&Name> = differences
-            .iter()
-            .map(|difference| &difference.collection)
-            .filter(|name| !drifted.contains(*name))
-            .collect();
-        let puts: Vec<Put> = changed
-            .into_iter()
-            .map(|name| Put::State {
-                key: record_key(name),
-                value: schema.collection(name).map(|c| record_value(c)),
-            })
-            .collect();
-        if !puts.is_empty() {
-            self.session.record(&puts).await?;
-        }
-        Ok(())
     }
 
     /// Runs migrations that each share one transaction with their ledger rows.
@@ -902,37 +891,77 @@ impl Run<'_> {
         if wanted.is_empty() {
             return Ok(());
         }
+        self.settle_record().await?;
         let scope = scope_of(wanted.iter().flat_map(|(_, operations)| operations));
-        let (mut schema, differences) = self.at_hand(&scope).await?;
-        let before = schema.clone();
-        let mut prepared = Vec::with_capacity(wanted.len());
-        for (entry, operations) in &wanted {
+        let mut done = 0;
+        while let Some(left) = wanted.get(done..).filter(|left| !left.is_empty()) {
+            let at_hand = self.at_hand(&scope).await?;
+            let drifted = at_hand.drifted();
+            let before = at_hand.schema.clone();
+            let (prepared, schema) = self.prepare_down(left, at_hand)?;
+            if prepared.len() == left.len() {
+                self.refuse_if_rested_on(&wanted, &schema).await?;
+            }
+            self.check_guards(&prepared, &before).await?;
+            for ready in prepared {
+                let open = ready.is_open();
+                self.run_down(ready, &drifted).await?;
+                done += 1;
+                // What follows was prepared without knowing what the statement did.
+                if open {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Prepares as many ways back as the model tells for sure, the first at least: what does not fit
+    /// after a raw statement is looked at again once the statement has run.
+    fn prepare_down(
+        &self,
+        wanted: &[(Entry, Vec<Operation>)],
+        at_hand: AtHand,
+    ) -> Result<(Vec<Prepared>, Schema)> {
+        let AtHand {
+            mut schema,
+            differences,
+            ..
+        } = at_hand;
+        let mut prepared: Vec<Prepared> = Vec::with_capacity(wanted.len());
+        for (entry, operations) in wanted {
             let migration = entry.migration()?;
             self.refuse_drift(operations, &differences, &entry.tag)?;
-            let ready = prepare(
-                self.engine.backend.compiler(),
+            let compiler = self.engine.backend.compiler();
+            match prepare(
+                compiler,
                 migration,
                 operations,
                 Direction::Down,
                 &mut schema,
-            )
-            .map_err(|unprepared| unprepared.into_error(self.title(), Some(&entry.tag)))?;
-            prepared.push(ready);
+            ) {
+                Ok(ready) => prepared.push(ready),
+                Err(Unprepared::Misfit(_)) if prepared.iter().any(Prepared::is_open) => break,
+                Err(unprepared) => {
+                    return Err(unprepared.into_error(self.title(), Some(&entry.tag)));
+                }
+            }
         }
-        self.refuse_if_rested_on(&wanted, &schema).await?;
-        self.check_guards(&prepared, &before).await?;
-        for ready in prepared {
-            self.check_interrupt()?;
-            let open = ready.is_open();
-            if ready.is_transactional() {
-                self.transact(vec![ready]).await?;
-            } else {
-                self.session.flush().await?;
-                self.run_journaled(ready).await?;
-            }
-            if open {
-                self.follow_raw(&drifted(&differences)).await?;
-            }
+        Ok((prepared, schema))
+    }
+
+    async fn run_down(&mut self, mut ready: Prepared, drifted: &Drifted) -> Result<()> {
+        self.check_interrupt()?;
+        let open = ready.is_open();
+        self.note_to_follow(&mut ready, drifted);
+        if ready.is_transactional() {
+            self.transact(vec![ready]).await?;
+        } else {
+            self.session.flush().await?;
+            self.run_journaled(ready).await?;
+        }
+        if open {
+            self.follow(drifted).await?;
         }
         Ok(())
     }
@@ -950,9 +979,10 @@ impl Run<'_> {
         let about: Vec<Difference> = differences
             .iter()
             .filter(|difference| {
-                operations
-                    .iter()
-                    .any(|operation| operation.collection() == Some(&difference.collection))
+                operations.iter().any(|operation| {
+                    operation.collection() == difference.collection.as_ref()
+                        && difference.collection.is_some()
+                })
             })
             .cloned()
             .collect();
@@ -989,6 +1019,7 @@ impl Run<'_> {
         let mut later = self.session.entries(&EntryQuery::After(first)).await?;
         later.retain(|entry| !going.contains(&entry.seq));
         let mut schema = after.clone();
+        schema.set_way_back(true);
         for entry in later.iter().rev() {
             let Ok(operations) = entry.way_back()? else {
                 continue;
@@ -1024,13 +1055,6 @@ fn touched_by(wanted: &[(Entry, Vec<Operation>)], name: &Name) -> bool {
             .iter()
             .any(|operation| operation.collection() == Some(name))
     })
-}
-
-fn drifted(differences: &[Difference]) -> BTreeSet<Name> {
-    differences
-        .iter()
-        .map(|difference| difference.collection.clone())
-        .collect()
 }
 
 fn head_put(head: &Head) -> Put {

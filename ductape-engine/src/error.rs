@@ -18,6 +18,8 @@ pub struct DbError {
     pub statement: Option<String>,
     /// Whether the database was not reached at all.
     pub connection: bool,
+    /// Where it refused to break what hangs on the change: what to do about it.
+    pub refused: Option<&'static str>,
 }
 
 impl DbError {
@@ -28,6 +30,7 @@ impl DbError {
             code: None,
             statement: None,
             connection: false,
+            refused: None,
         }
     }
 
@@ -43,6 +46,13 @@ impl DbError {
     #[must_use]
     pub fn code(mut self, code: Option<String>) -> Self {
         self.code = code;
+        self
+    }
+
+    /// Says that nothing was wrong but what the change would break, and what to do about it.
+    #[must_use]
+    pub fn refused(mut self, hint: &'static str) -> Self {
+        self.refused = Some(hint);
         self
     }
 
@@ -339,11 +349,14 @@ impl From<DbError> for Error {
     fn from(error: DbError) -> Self {
         let kind = if error.connection {
             ErrorKind::Connection
+        } else if error.refused.is_some() {
+            ErrorKind::Refused
         } else {
             ErrorKind::Database
         };
         let mut result = Self::of(kind, error.message);
         let details = result.details_mut();
+        details.hint = error.refused.map(str::to_owned);
         details.code = error.code;
         details.statement = error.statement;
         result

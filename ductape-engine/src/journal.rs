@@ -6,8 +6,8 @@ use crate::engine::Run;
 use crate::error::{DbError, Error, ErrorKind, Result};
 use crate::ledger::{Entry, EntryQuery, EntryStatus, Frozen, Progress, Put, action_word};
 use crate::observer::Event;
-use crate::prepare::{Prepared, prepare};
-use ductape_core::compiler::{Action, Atomicity, Setting};
+use crate::prepare::{Prepared, prepare, row_puts};
+use ductape_core::compiler::{Action, Atomicity, Mark, Setting, Target};
 use ductape_core::{Direction, Migration, Operation, Statement, Step};
 use std::time::Instant;
 
@@ -50,7 +50,7 @@ impl Run<'_> {
         self.go_on(entry, frozen, ready).await
     }
 
-    async fn entry(&mut self, tag: &ductape_core::Tag) -> Result<Entry> {
+    pub(crate) async fn entry(&mut self, tag: &ductape_core::Tag) -> Result<Entry> {
         self.session
             .entries(&EntryQuery::Tags(vec![tag.clone()]))
             .await?
@@ -122,7 +122,8 @@ impl Run<'_> {
                     reason,
                     what_to_supply: String::new(),
                 }),
-            records: Vec::new(),
+            rows: Vec::new(),
+            followed: false,
         };
         self.go_on(entry, frozen, ready).await
     }
@@ -246,8 +247,13 @@ impl Run<'_> {
         };
         let mut run = true;
         if was_started {
-            run = self.settle(step, done, None).await?;
+            let mark = entry.progress.mark.clone();
+            run = self.settle(step, done, mark.as_deref(), None).await?;
         } else {
+            if step.is_raw() {
+                progress.mark = self.session.catalog_mark().await?;
+                entry.progress.mark.clone_from(&progress.mark);
+            }
             self.session
                 .record(&[Self::progress_put(entry, done, progress.clone())])
                 .await?;
@@ -281,7 +287,8 @@ impl Run<'_> {
                     Outcome::Unknown(error) => {
                         attempts += 1;
                         let last = (attempts >= 3).then_some(error);
-                        if !self.settle(step, done, last).await? {
+                        let mark = entry.progress.mark.clone();
+                        if !self.settle(step, done, mark.as_deref(), last).await? {
                             break;
                         }
                     }
@@ -290,6 +297,7 @@ impl Run<'_> {
             self.wait_until_done(step, done).await?;
         }
         progress.started = false;
+        progress.mark = None;
         self.session
             .record(&[Self::progress_put(entry, done + 1, progress)])
             .await?;
@@ -312,16 +320,24 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Settles by looking whether a step that was started must be run. `last` is the error of the
-    /// last attempt that is made.
+    /// Settles by looking whether a step that was started must be run. `mark` is the catalog's before
+    /// it, and `last` the error of the last attempt that is made.
     async fn settle(
         &mut self,
         step: &Step,
         number: usize,
+        mark: Option<&str>,
         last: Option<DbError>,
     ) -> Result<bool, Failure> {
         loop {
-            match self.session.standing(step).await? {
+            let standing = match self.session.standing(step).await? {
+                Standing::Unknowable => {
+                    let now = self.session.catalog_mark().await?;
+                    by_the_mark(step, mark, now.as_deref())
+                }
+                standing => standing,
+            };
+            match standing {
                 Standing::After => return Ok(false),
                 Standing::Before => {
                     return match last {
@@ -450,12 +466,7 @@ impl Run<'_> {
             duration_ms,
             None,
         )));
-        for (name, value) in &frozen.records {
-            puts.push(Put::State {
-                key: format!("{}{name}", crate::ledger::RECORD_PREFIX),
-                value: (!value.is_null()).then(|| value.to_string()),
-            });
-        }
+        puts.extend(row_puts(&frozen.rows));
         self.session.record(&puts).await?;
         self.finished(ready, summary, duration_ms);
         Ok(())
@@ -584,7 +595,11 @@ impl Run<'_> {
     }
 
     /// Accepts an edited migration whose run failed, if the steps that were done are unchanged.
-    async fn accept_edit(&mut self, entry: &mut Entry, edited: &Migration) -> Result<()> {
+    pub(crate) async fn accept_edit(
+        &mut self,
+        entry: &mut Entry,
+        edited: &Migration,
+    ) -> Result<()> {
         let frozen = entry.frozen()?;
         let done = entry.steps_done as usize;
         let undo = self.undo_of(entry, &frozen).await?;
@@ -681,4 +696,17 @@ fn read_operation(value: &serde_json::Value) -> Option<Operation> {
         .ok()?
         .into_iter()
         .next()
+}
+
+/// Where a raw step stands of which nothing is known but whether the catalog moved.
+fn by_the_mark(step: &Step, before: Option<&str>, now: Option<&str>) -> Standing {
+    let Some(effect) = step.effects.iter().find(|e| e.target == Target::Anything) else {
+        return Standing::Unknowable;
+    };
+    match (&effect.before, &effect.after) {
+        (Mark::Absent, Mark::Absent) => Standing::Before,
+        (Mark::Absent, Mark::Present) if before.is_some() && before == now => Standing::Before,
+        (Mark::Absent, Mark::Present) if before.is_some() => Standing::After,
+        _ => Standing::Unknowable,
+    }
 }

@@ -1,11 +1,13 @@
 //! The ledger: what is kept in the database itself.
 
 use crate::error::{Error, ErrorKind, Result};
-use ductape_core::json::{Read, Reader, parse};
+use ductape_core::json::{Node, Read, Reader, parse};
 use ductape_core::operation::CreateCollection;
+use ductape_core::schema::NativeDefinition;
 use ductape_core::{Checksum, Collection, Direction, Migration, Name, Operation, Step, Tag};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// The format of the ledger that this version writes.
 pub const LEDGER_FORMAT: u32 = 1;
@@ -50,6 +52,9 @@ pub struct Progress {
     /// Whether the step after those that are done was started.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub started: bool,
+    /// The catalog's mark before it, where the catalog tells nothing else of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mark: Option<String>,
     /// Where the data work of that step came to, in the backend's own words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
@@ -206,8 +211,9 @@ pub struct Frozen {
     pub operations: Vec<FrozenOperation>,
     /// The steps.
     pub steps: Vec<Step>,
-    /// The collections on record when it is done: each as `createCollection`, or null where it goes.
-    pub records: Vec<(String, Value)>,
+    /// The rows of the state when it is done: the collections on record, and what is left to do to
+    /// the record. Nothing where a row goes.
+    pub rows: Vec<(String, Option<String>)>,
 }
 
 /// A spelled operation in a frozen plan.
@@ -311,14 +317,68 @@ pub const RECORD_PREFIX: &str = "schema:";
 /// What the keys of native definitions on record begin with.
 pub const NATIVE_PREFIX: &str = "native:";
 
+/// What the keys of work begin with that is left to do to the record: written together with the
+/// change that makes it necessary, so that a run that is cut off leaves it to the next.
+pub const TODO_PREFIX: &str = "todo:";
+/// The key that says that the record is to follow what raw statements and definitions did.
+pub const FOLLOW_KEY: &str = "todo:follow";
+/// What the keys begin with that name collections whose expressions are to be read back in the
+/// spelling of the server.
+pub const RESPELL_PREFIX: &str = "todo:respell:";
+
+/// The key that says that a collection's expressions are to be read back.
+pub fn respell_key(name: &Name) -> String {
+    format!("{RESPELL_PREFIX}{name}")
+}
+
+/// The key of a native definition on record.
+pub fn native_key(native: &NativeDefinition) -> String {
+    let named = (&native.kind, &native.on, &native.name);
+    let named = serde_json::to_string(&named).unwrap_or_default();
+    format!("{NATIVE_PREFIX}{named}")
+}
+
+/// A native definition read from the record.
+///
+/// # Errors
+/// [`ErrorKind::Mismatch`] if the row is damaged.
+pub fn read_native(key: &str, value: &str) -> Result<NativeDefinition> {
+    let mut reader = Reader::new();
+    let native = parse(value, usize::MAX)
+        .ok()
+        .and_then(|node| NativeDefinition::read(&node, &mut reader));
+    native
+        .filter(|_| reader.finish().is_empty())
+        .ok_or_else(|| {
+            Error::of(
+                ErrorKind::Mismatch,
+                format!("the ledger's record {key:?} cannot be read"),
+            )
+            .hint("take the live schema as the record with `ductape repair --to-live`")
+        })
+}
+
 /// The key of a collection on record.
 pub fn record_key(name: &Name) -> String {
     format!("{RECORD_PREFIX}{name}")
 }
 
-/// A collection as it stands on record.
+/// The spellings that a server adopted for expressions, in a collection's row of the record.
+const ADOPTED: &str = "adopted";
+
+/// A collection as it stands on record: as `createCollection` has it, and beside it the spellings that
+/// the server adopted for its expressions.
 pub fn record_value(collection: &Collection) -> String {
-    serde_json::to_string(&CreateCollection::of(collection)).unwrap_or_default()
+    let adopted = collection.adopted();
+    if adopted.is_empty() {
+        return serde_json::to_string(&CreateCollection::of(collection)).unwrap_or_default();
+    }
+    let mut value = serde_json::to_value(CreateCollection::of(collection)).unwrap_or_default();
+    if let Value::Object(object) = &mut value {
+        let adopted = adopted.into_iter().map(|(k, v)| (k, Value::String(v)));
+        object.insert(ADOPTED.to_owned(), Value::Object(adopted.collect()));
+    }
+    value.to_string()
 }
 
 /// A collection read from the record.
@@ -335,17 +395,25 @@ pub fn read_record(key: &str, value: &str) -> Result<Collection> {
     };
     let node = parse(value, usize::MAX).map_err(|problem| broken(problem.to_string()))?;
     let mut reader = Reader::new();
-    let mut with_type = vec![(
-        "type".to_owned(),
-        ductape_core::json::Node::Text("createCollection".to_owned()),
-    )];
-    if let ductape_core::json::Node::Object(entries) = node {
-        with_type.extend(entries);
+    let mut adopted = BTreeMap::new();
+    let mut operation = vec![("type".to_owned(), Node::Text("createCollection".to_owned()))];
+    if let Node::Object(entries) = node {
+        for (name, value) in entries {
+            if name == ADOPTED {
+                adopted = reader
+                    .within(ADOPTED, |reader| BTreeMap::read(&value, reader))
+                    .unwrap_or_default();
+            } else {
+                operation.push((name, value));
+            }
+        }
     }
-    let operation = Operation::read(&ductape_core::json::Node::Object(with_type), &mut reader);
+    let operation = Operation::read(&Node::Object(operation), &mut reader);
     let problems = reader.finish();
     match (operation, problems.first()) {
-        (Some(Operation::CreateCollection(create)), None) => Ok(create.as_collection()),
+        (Some(Operation::CreateCollection(create)), None) => {
+            Ok(create.as_collection().adopting(&adopted))
+        }
         (_, problem) => Err(broken(
             problem.map_or_else(|| "it is no collection".to_owned(), ToString::to_string),
         )),
@@ -357,5 +425,37 @@ pub fn action_word(direction: Direction) -> &'static str {
     match direction {
         Direction::Up => "up",
         Direction::Down => "down",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn the_record_keeps_the_spellings_that_a_server_adopted() {
+        let written = r#"{"name":"orders","fields":[
+            {"name":"total","type":"integer","default":{"expression":"1+1"}},
+            {"name":"double","type":"integer","generated":{"expression":"total*2","stored":true}}],
+            "indexes":[{"name":"big","fields":["total",{"expression":"abs(total)"}],"where":"total>9"}],
+            "constraints":[{"name":"positive","type":"check","expression":"total>0"}]}"#;
+        let record = read_record("schema:orders", written).unwrap();
+        assert_eq!(read_record("", &record_value(&record)).unwrap(), record);
+        let places: Vec<String> = record.expressions().map(|(place, _)| place).collect();
+        let spellings: BTreeMap<String, String> = places
+            .iter()
+            .map(|place| (place.clone(), format!("(adopted at {place})")))
+            .collect();
+        let adopted = record.adopting(&spellings);
+        assert_eq!(adopted.adopted(), spellings);
+        assert_eq!(spellings.len(), 5);
+        let again = read_record("", &record_value(&adopted)).unwrap();
+        assert_eq!(again.adopted(), spellings);
+        let authored = again
+            .expressions()
+            .find(|(place, _)| place == "indexes.big.where");
+        let backend = ductape_core::BackendName::Postgresql;
+        assert_eq!(authored.unwrap().1.authored(backend), Some("total>9"));
     }
 }

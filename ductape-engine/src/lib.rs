@@ -13,8 +13,10 @@ mod lock;
 mod observer;
 mod plan;
 mod prepare;
+mod repair;
 mod report;
 mod set;
+mod settle;
 mod status;
 mod verify;
 
@@ -24,6 +26,7 @@ pub use error::{DbError, Details, Error, ErrorKind, Result};
 pub use lock::{Actor, Holder, Patience};
 pub use observer::{Event, Observer};
 pub use plan::{Plan, PlannedMigration, PlannedRisk, PlannedStatement, plan_offline};
+pub use repair::{Repair, RepairReport, Repaired};
 pub use report::{Done, Report};
 pub use set::MigrationSet;
 pub use status::{HistoryEntry, MigrationState, MigrationStatus, PendingMigration, Status};

@@ -6,6 +6,8 @@ use ductape_core::{Direction, Tag};
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Event {
+    /// The run has the lock: from here on it may change something.
+    Locked,
     /// A migration begins.
     Started {
         /// Which one.

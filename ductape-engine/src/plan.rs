@@ -5,11 +5,11 @@ use crate::backend::Scope;
 use crate::engine::{Extent, MigrationEngine, Rollback, match_set, unknown_tag};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::{EntryQuery, EntryStatus};
-use crate::prepare::{Prepared, Unprepared, prepare};
+use crate::prepare::{Prepared, Unprepared, prepare, refuse_temporary};
 use crate::set::MigrationSet;
 use ductape_core::{
-    BackendName, Compiler, Direction, Migration, Operation, Reversibility, Risk, RiskKind, Schema,
-    Step, Tag,
+    BackendName, Checksum, Compiler, Direction, Migration, Operation, Reversibility, Risk,
+    RiskKind, Schema, Step, Tag,
 };
 use serde::Serialize;
 use std::fmt;
@@ -30,6 +30,9 @@ pub struct PlannedMigration {
     pub tag: Option<Tag>,
     /// Its name.
     pub name: String,
+    /// Its checksum.
+    #[serde(skip)]
+    pub checksum: Checksum,
     /// How much its way back brings back.
     pub reversible: Reversibility,
     /// What its way back does not bring back, or why there is none.
@@ -77,6 +80,7 @@ impl PlannedMigration {
         Self {
             tag: migration.tag().cloned(),
             name: migration.name().to_owned(),
+            checksum: migration.checksum().clone(),
             reversible: Reversibility::StructureOnly,
             lost: Vec::new(),
             risks: vec![PlannedRisk {
@@ -143,6 +147,7 @@ impl PlannedMigration {
         Ok(Self {
             tag: ready.migration.tag().cloned(),
             name: ready.migration.name().to_owned(),
+            checksum: ready.migration.checksum().clone(),
             reversible,
             lost,
             risks,
@@ -209,6 +214,11 @@ impl MigrationEngine {
     /// # Errors
     /// Whatever `up` would refuse before it touches anything.
     pub async fn plan_all(&self, set: &MigrationSet, extent: &Extent) -> Result<Plan> {
+        if let Extent::To(tag) = extent
+            && !set.migrations().iter().any(|m| m.tag() == Some(tag))
+        {
+            return Err(unknown_tag(tag, "the given migrations"));
+        }
         set.validate()?;
         let compiler = self.backend.compiler();
         let mut reader = self.backend.read().await?;
@@ -228,6 +238,7 @@ impl MigrationEngine {
                 break;
             }
         }
+        refuse_temporary(compiler, &pending)?;
         let scope = scope_of(pending.iter().flat_map(|m| m.up()));
         let mut schema = at_hand(reader.as_mut(), compiler, &scope, true)
             .await?
@@ -241,6 +252,7 @@ impl MigrationEngine {
     /// Whatever `apply_new` would refuse before it touches anything.
     pub async fn plan_new(&self, migration: &Migration) -> Result<Plan> {
         let compiler = self.backend.compiler();
+        refuse_temporary(compiler, [migration])?;
         let mut reader = self.backend.read().await?;
         let scope = scope_of(migration.up());
         let mut schema = at_hand(reader.as_mut(), compiler, &scope, true)

@@ -2,11 +2,11 @@
 
 use crate::at_hand::touched;
 use crate::error::{Error, ErrorKind, Result};
-use crate::ledger::{Frozen, FrozenOperation, Put, record_key, record_value};
+use crate::ledger::{Frozen, FrozenOperation, Put, record_key, record_value, respell_key};
 use ductape_core::compiler::{Action, Atomicity};
 use ductape_core::operation::{SchemaError, SchemaErrorKind};
 use ductape_core::{
-    Compiler, Context, Direction, Inverse, Irreversible, Migration, Name, Operation, Refusal,
+    Compiler, Context, Direction, Inverse, Irreversible, Migration, Operation, Refusal,
     ResolveError, Resolved, Schema, Step, Tag, resolve, way_back,
 };
 use serde_json::Value;
@@ -20,8 +20,11 @@ pub(crate) struct Prepared {
     pub steps: Vec<Step>,
     /// What undoes it (on the way up), or why nothing does.
     pub way_back: Result<Inverse, Irreversible>,
-    /// The collections that it may change, with what is on record of them afterwards.
-    pub records: Vec<(Name, Option<String>)>,
+    /// The rows of the state when it is done: the collections that it may change, and what is left to
+    /// do to the record.
+    pub rows: Vec<(String, Option<String>)>,
+    /// Whether the record must follow what it did, because the model alone does not tell.
+    pub followed: bool,
 }
 
 /// Why a migration could not be prepared.
@@ -52,33 +55,70 @@ pub(crate) fn prepare(
 ) -> Result<Prepared, Unprepared> {
     let before = schema.clone();
     let naming = compiler.capabilities().naming();
-    let resolved =
-        resolve(operations, schema, &naming).map_err(|e| Unprepared::Misfit(misfit(e)))?;
+    schema.set_way_back(direction == Direction::Down);
+    let resolved = resolve(operations, schema, &naming);
+    schema.set_way_back(false);
+    let resolved = resolved.map_err(|e| Unprepared::Misfit(misfit(e)))?;
     let steps = compiler
         .compile(&resolved, &Context::new(direction))
         .map_err(|refusals| {
-            *schema = before;
+            *schema = before.clone();
             Unprepared::Refused(refusals)
         })?;
     let way_back = match migration.written_down() {
         Some(written) if direction == Direction::Up => Ok(written_way_back(written, &resolved)),
         _ => way_back(&resolved),
     };
-    let records = touched(&resolved)
-        .into_iter()
-        .map(|name| {
-            let value = schema.collection(&name).map(|c| record_value(c));
-            (name, value)
-        })
-        .collect();
+    let mut rows = Vec::new();
+    for name in touched(&resolved) {
+        let collection = schema.collection(&name);
+        rows.push((record_key(&name), collection.map(|c| record_value(c))));
+        if compiler.capabilities().respells_expressions
+            && collection.is_some_and(|c| c.expressions().next().is_some())
+        {
+            rows.push((respell_key(&name), Some(String::new())));
+        }
+    }
+    let followed = resolved
+        .iter()
+        .any(|r| matches!(r.operation, Operation::Raw(_) | Operation::Restore(_)))
+        || !before.natives().eq(schema.natives());
     Ok(Prepared {
         migration,
         direction,
         resolved,
         steps,
         way_back,
-        records,
+        rows,
+        followed,
     })
+}
+
+/// Refuses a temporary collection: it ends with its session, and a ledger that still had it would not
+/// tell the truth.
+pub(crate) fn refuse_temporary<'m>(
+    compiler: &dyn Compiler,
+    migrations: impl IntoIterator<Item = &'m Migration>,
+) -> Result<()> {
+    if !compiler.capabilities().backend.takes_sql_options() {
+        return Ok(());
+    }
+    for migration in migrations {
+        for operation in migration.up() {
+            if let Operation::CreateCollection(create) = operation
+                && create.options.sql.temporary
+            {
+                return Err(Error::of(
+                    ErrorKind::Refused,
+                    "a temporary collection ends with its session and cannot be tracked",
+                )
+                .tag(migration.tag())
+                .operation(operation.describe())
+                .hint("leave out temporary, or make it where it is used"));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// A written way back is used as it is. It loses what the derived one would lose, unless nothing could
@@ -135,11 +175,19 @@ impl Prepared {
             })
     }
 
-    /// Whether it has raw statements, after which the model is open until the catalog's mark tells.
+    /// Whether the model is open after it until the catalog's mark tells: after raw statements, and
+    /// where native definitions follow a new name, which they do in the database's own way.
     pub fn is_open(&self) -> bool {
-        self.resolved
-            .iter()
-            .any(|r| matches!(r.operation, Operation::Raw(_) | Operation::Restore(_)))
+        self.resolved.iter().any(|r| match &r.operation {
+            Operation::Raw(_) | Operation::Restore(_) => true,
+            Operation::RenameCollection(rename) => {
+                r.before.natives_about(&rename.from).next().is_some()
+            }
+            Operation::RenameField(rename) => {
+                r.before.natives_about(&rename.collection).next().is_some()
+            }
+            _ => false,
+        })
     }
 
     /// The way back as the ledger keeps it: operations, or the reason why there is none.
@@ -153,13 +201,7 @@ impl Prepared {
 
     /// The writes that put the changed collections on record.
     pub fn record_puts(&self) -> Vec<Put> {
-        self.records
-            .iter()
-            .map(|(name, value)| Put::State {
-                key: record_key(name),
-                value: value.clone(),
-            })
-            .collect()
+        row_puts(&self.rows)
     }
 
     /// The plan as the ledger freezes it.
@@ -179,17 +221,7 @@ impl Prepared {
                 })
                 .collect(),
             steps: self.steps.clone(),
-            records: self
-                .records
-                .iter()
-                .map(|(name, value)| {
-                    let value = value
-                        .as_deref()
-                        .and_then(|text| serde_json::from_str(text).ok())
-                        .unwrap_or(Value::Null);
-                    (name.to_string(), value)
-                })
-                .collect(),
+            rows: self.rows.clone(),
         }
     }
 
@@ -198,4 +230,14 @@ impl Prepared {
         let serves = self.steps.get(step)?.serves.start;
         Some(self.resolved.get(serves)?.operation.describe())
     }
+}
+
+/// The writes of rows of the state.
+pub(crate) fn row_puts(rows: &[(String, Option<String>)]) -> Vec<Put> {
+    rows.iter()
+        .map(|(key, value)| Put::State {
+            key: key.clone(),
+            value: value.clone(),
+        })
+        .collect()
 }

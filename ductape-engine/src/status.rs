@@ -1,5 +1,6 @@
 //! Status, history and single migrations: reading what the ledger says.
 
+use crate::backend::Reader;
 use crate::engine::MigrationEngine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::{Entry, EntryQuery, EntryStatus, EntrySummary, LastApplied, LogLine};
@@ -123,24 +124,7 @@ impl MigrationEngine {
         }
         let mut reader = self.backend.read().await?;
         let entries = reader.summaries().await?;
-        let mut details = HashMap::new();
-        if entries.iter().any(|e| e.status != EntryStatus::Applied) {
-            for entry in reader.entries(&EntryQuery::Unfinished).await? {
-                let why = entry
-                    .progress
-                    .error
-                    .clone()
-                    .unwrap_or_else(|| "it was cut off".to_owned());
-                details.insert(
-                    entry.tag.clone(),
-                    format!(
-                        "{} of {} steps are done: {why}",
-                        entry.steps_done, entry.steps_total
-                    ),
-                );
-            }
-        }
-        Ok(status_of(set, &entries, &details))
+        status_from(reader.as_mut(), set, &entries).await
     }
 
     /// The ledger's entries, oldest first. Changes nothing.
@@ -202,6 +186,32 @@ fn complete(set: &MigrationSet, last_applied: Option<LastApplied>) -> Status {
             .map(|migration| status_line(migration, MigrationState::Applied, None))
             .collect(),
     }
+}
+
+/// The status by the ledger's entries.
+pub(crate) async fn status_from(
+    reader: &mut dyn Reader,
+    set: &MigrationSet,
+    entries: &[EntrySummary],
+) -> Result<Status> {
+    let mut details = HashMap::new();
+    if entries.iter().any(|e| e.status != EntryStatus::Applied) {
+        for entry in reader.entries(&EntryQuery::Unfinished).await? {
+            let why = entry
+                .progress
+                .error
+                .clone()
+                .unwrap_or_else(|| "it was cut off".to_owned());
+            details.insert(
+                entry.tag.clone(),
+                format!(
+                    "{} of {} steps are done: {why}",
+                    entry.steps_done, entry.steps_total
+                ),
+            );
+        }
+    }
+    Ok(status_of(set, entries, &details))
 }
 
 fn status_line(

@@ -1,12 +1,15 @@
 //! The ledger as SQL.
 
 use crate::writer::{Quoting, Sql};
-use ductape_core::Name;
-use ductape_engine::ledger::{Entry, LogLine, Progress, Put};
+use ductape_core::{Name, Tag};
+use ductape_engine::ledger::{Entry, EntryQuery, Head, LEDGER_FORMAT, LogLine, Progress, Put};
+use ductape_engine::{Error, ErrorKind};
 
 /// The names of the ledger's tables.
 #[derive(Debug, Clone)]
 pub(crate) struct LedgerNames {
+    /// Where they live, if not where the session looks first.
+    pub schema: Option<Name>,
     pub migrations: Name,
     pub log: Name,
     pub state: Name,
@@ -15,10 +18,30 @@ pub(crate) struct LedgerNames {
 impl Default for LedgerNames {
     fn default() -> Self {
         Self {
+            schema: None,
             migrations: Name::made("ductape_migrations", []),
             log: Name::made("ductape_log", []),
             state: Name::made("ductape_state", []),
         }
+    }
+}
+
+impl LedgerNames {
+    /// The ledger of a schema.
+    #[cfg(feature = "postgres")]
+    pub fn in_schema(schema: Option<Name>) -> Self {
+        Self {
+            schema,
+            ..Self::default()
+        }
+    }
+
+    /// A table's name, with the schema that it lives in.
+    pub fn table(&self, text: Sql, table: &Name) -> Sql {
+        let text = text.maybe(self.schema.as_ref(), |text, schema| {
+            text.name(schema).words(".")
+        });
+        text.name(table)
     }
 }
 
@@ -38,16 +61,14 @@ pub(crate) fn put_sql<Q: Quoting>(names: &LedgerNames, put: &Put) -> String {
     let text = Sql::new::<Q>();
     match put {
         Put::Insert(entry) => columns(
-            text.words("INSERT INTO ")
-                .name(&names.migrations)
+            names.table(text.words("INSERT INTO "), &names.migrations)
                 .words(" (seq, tag, name, description, checksum, status, migration, down, plan, progress, steps_done, steps_total, applied_at, duration_ms, applied_by, tool_version) VALUES ("),
             entry,
         )
         .words(")")
         .finish(),
         Put::Update(entry) => columns(
-            text.words("UPDATE ")
-                .name(&names.migrations)
+            names.table(text.words("UPDATE "), &names.migrations)
                 .words(" SET (seq, tag, name, description, checksum, status, migration, down, plan, progress, steps_done, steps_total, applied_at, duration_ms, applied_by, tool_version) = ("),
             entry,
         )
@@ -59,9 +80,7 @@ pub(crate) fn put_sql<Q: Quoting>(names: &LedgerNames, put: &Put) -> String {
             status,
             steps_done,
             progress: how_far,
-        } => text
-            .words("UPDATE ")
-            .name(&names.migrations)
+        } => names.table(text.words("UPDATE "), &names.migrations)
             .words(" SET status = ")
             .text(status.word())
             .words(", steps_done = ")
@@ -71,9 +90,7 @@ pub(crate) fn put_sql<Q: Quoting>(names: &LedgerNames, put: &Put) -> String {
             .words(" WHERE seq = ")
             .number(*seq)
             .finish(),
-        Put::Delete { seq } => text
-            .words("DELETE FROM ")
-            .name(&names.migrations)
+        Put::Delete { seq } => names.table(text.words("DELETE FROM "), &names.migrations)
             .words(" WHERE seq = ")
             .number(*seq)
             .finish(),
@@ -81,22 +98,110 @@ pub(crate) fn put_sql<Q: Quoting>(names: &LedgerNames, put: &Put) -> String {
         Put::State {
             key,
             value: Some(value),
-        } => text
-            .words("INSERT INTO ")
-            .name(&names.state)
+        } => names.table(text.words("INSERT INTO "), &names.state)
             .words(" (key, value) VALUES (")
             .text(key)
             .words(", ")
             .text(value)
             .words(") ON CONFLICT (key) DO UPDATE SET value = excluded.value")
             .finish(),
-        Put::State { key, value: None } => text
-            .words("DELETE FROM ")
-            .name(&names.state)
+        Put::State { key, value: None } => names.table(text.words("DELETE FROM "), &names.state)
             .words(" WHERE key = ")
             .text(key)
             .finish(),
     }
+}
+
+/// The entries that a query asks for, in the order of application.
+pub(crate) fn entries_sql<Q: Quoting>(names: &LedgerNames, query: &EntryQuery) -> String {
+    let text = Sql::new::<Q>().words("SELECT seq, tag, checksum, status, applied_at, name, description, migration, down, plan, progress, steps_done, steps_total, duration_ms, applied_by, tool_version FROM ");
+    let text = names.table(text, &names.migrations);
+    let text = match query {
+        EntryQuery::All => text,
+        EntryQuery::Tags(tags) if tags.is_empty() => text.words(" WHERE FALSE"),
+        EntryQuery::Tags(tags) => text
+            .words(" WHERE tag IN (")
+            .texts(tags.iter().map(Tag::as_str))
+            .words(")"),
+        EntryQuery::Last(count) => names
+            .table(
+                text.words(" WHERE seq IN (SELECT seq FROM "),
+                &names.migrations,
+            )
+            .words(" ORDER BY seq DESC LIMIT ")
+            .number(i64::try_from(*count).unwrap_or(i64::MAX))
+            .words(")"),
+        EntryQuery::Unfinished => text.words(" WHERE status <> 'applied'"),
+        EntryQuery::After(seq) => text.words(" WHERE seq > ").number(*seq),
+    };
+    text.words(" ORDER BY seq").finish()
+}
+
+/// Every entry's summary, in the order of application.
+pub(crate) fn summaries_sql<Q: Quoting>(names: &LedgerNames) -> String {
+    let text = Sql::new::<Q>().words("SELECT seq, tag, checksum, status, applied_at FROM ");
+    names
+        .table(text, &names.migrations)
+        .words(" ORDER BY seq")
+        .finish()
+}
+
+/// Which rows of the state.
+pub(crate) enum StateRows<'k> {
+    /// Those whose keys begin so.
+    Beginning(&'k str),
+    /// Those with these keys.
+    Keyed(&'k [String]),
+}
+
+/// Rows of the state, sorted by key.
+pub(crate) fn state_sql<Q: Quoting>(names: &LedgerNames, rows: &StateRows<'_>) -> String {
+    let text = Sql::new::<Q>().words("SELECT key, value FROM ");
+    let text = names.table(text, &names.state);
+    match rows {
+        StateRows::Beginning(prefix) => text
+            .words(" WHERE substr(key, 1, ")
+            .number(i64::try_from(prefix.chars().count()).unwrap_or(0))
+            .words(") = ")
+            .text(prefix),
+        StateRows::Keyed([]) => text.words(" WHERE FALSE"),
+        StateRows::Keyed(keys) => text
+            .words(" WHERE key IN (")
+            .texts(keys.iter().map(String::as_str))
+            .words(")"),
+    }
+    .words(" ORDER BY key")
+    .finish()
+}
+
+/// The log, oldest first.
+pub(crate) fn log_sql<Q: Quoting>(names: &LedgerNames) -> String {
+    let text =
+        Sql::new::<Q>().words("SELECT at, action, tag, actor, host, duration_ms, detail FROM ");
+    names.table(text, &names.log).words(" ORDER BY id").finish()
+}
+
+/// The head, read from its row.
+pub(crate) fn read_head(value: &str) -> Result<Head, Error> {
+    let head: Head = serde_json::from_str(value)
+        .map_err(|error| damaged(&format!("the head of the ledger cannot be read: {error}")))?;
+    if head.format > LEDGER_FORMAT {
+        return Err(Error::of(
+            ErrorKind::Mismatch,
+            format!(
+                "the ledger has format {}, and this version knows {LEDGER_FORMAT}",
+                head.format
+            ),
+        )
+        .hint("use the newer version of ductape that wrote it"));
+    }
+    Ok(head)
+}
+
+/// A row that cannot be read.
+pub(crate) fn damaged(what: &str) -> Error {
+    Error::of(ErrorKind::Mismatch, what)
+        .hint("the row was changed by hand or is damaged; restore it from a backup")
 }
 
 fn columns(text: Sql, entry: &Entry) -> Sql {
@@ -135,9 +240,8 @@ fn columns(text: Sql, entry: &Entry) -> Sql {
 }
 
 fn log(text: Sql, names: &LedgerNames, line: &LogLine) -> String {
-    let text = text
-        .words("INSERT INTO ")
-        .name(&names.log)
+    let text = names
+        .table(text.words("INSERT INTO "), &names.log)
         .words(" (at, action, tag, actor, host, duration_ms, detail) VALUES (")
         .text(&line.at)
         .words(", ")

@@ -6,6 +6,9 @@ use ductape_core::Name;
 pub trait Quoting {
     /// The character around names; doubled inside them.
     const NAME_QUOTE: char = '"';
+    /// Whether a text with a backslash is marked (`E'a\\b'`), so that it is the same whatever the
+    /// session makes of backslashes.
+    const MARKS_BACKSLASHES: bool = false;
 }
 
 /// An SQL text under construction. Words come from the program alone; names, texts and expressions each
@@ -14,6 +17,7 @@ pub trait Quoting {
 pub struct Sql {
     text: String,
     quote: Option<char>,
+    marks_backslashes: bool,
 }
 
 impl Sql {
@@ -22,6 +26,7 @@ impl Sql {
         Self {
             text: String::with_capacity(128),
             quote: Some(Q::NAME_QUOTE),
+            marks_backslashes: Q::MARKS_BACKSLASHES,
         }
     }
 
@@ -66,11 +71,15 @@ impl Sql {
     /// A text literal.
     #[must_use]
     pub fn text(mut self, text: &str) -> Self {
+        let marked = self.marks_backslashes && text.contains('\\');
+        if marked {
+            self.text.push('E');
+        }
         self.text.push('\'');
         for character in text.chars() {
             self.text.push(character);
-            if character == '\'' {
-                self.text.push('\'');
+            if character == '\'' || marked && character == '\\' {
+                self.text.push(character);
             }
         }
         self.text.push('\'');
@@ -90,7 +99,7 @@ impl Sql {
     }
 
     /// A whole number.
-    #[cfg(feature = "sqlite")]
+    #[cfg(any(feature = "sqlite", feature = "postgres"))]
     #[must_use]
     pub fn number(mut self, number: impl Into<i128>) -> Self {
         self.text.push_str(&number.into().to_string());

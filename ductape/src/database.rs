@@ -37,7 +37,8 @@ impl std::fmt::Debug for Database {
 }
 
 impl Database {
-    /// The database of a URL: `sqlite://app.db`, `sqlite::memory:`, and with the feature `dynamodb`
+    /// The database of a URL: `sqlite://app.db`, `sqlite::memory:`, with the feature `postgres`
+    /// `postgres://user@host:5432/app?schema=public`, and with the feature `dynamodb`
     /// `dynamodb://eu-west-1/prefix_`.
     ///
     /// ```
@@ -60,6 +61,11 @@ impl Database {
         #[cfg(feature = "sqlite")]
         if scheme == "sqlite" {
             let backend = ductape_sql::sqlite::SqliteBackend::new(url)?;
+            return Ok(Self::from_backend(Arc::new(backend)));
+        }
+        #[cfg(feature = "postgres")]
+        if matches!(scheme, "postgres" | "postgresql") {
+            let backend = ductape_sql::postgres::PostgresBackend::new(url)?;
             return Ok(Self::from_backend(Arc::new(backend)));
         }
         #[cfg(feature = "dynamodb")]

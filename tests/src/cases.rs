@@ -14,7 +14,7 @@ pub struct Case {
     pub only: &'static [BackendName],
 }
 
-const SQL: &[BackendName] = &[BackendName::Sqlite];
+const SQL: &[BackendName] = &[BackendName::Sqlite, BackendName::Postgresql];
 
 /// Every case.
 pub const CASES: &[Case] = &[
@@ -46,6 +46,11 @@ pub const CASES: &[Case] = &[
     Case {
         name: "raw_between",
         migrations: raw_between,
+        only: SQL,
+    },
+    Case {
+        name: "raw_on_what_is_on_record",
+        migrations: raw_on_what_is_on_record,
         only: SQL,
     },
     Case {
@@ -240,7 +245,7 @@ fn raw_between() -> Result<Vec<Migration>, Problems> {
         "raw_rows",
         migration("raw_rows")
             .raw(
-                "sqlite",
+                ["sqlite", "postgresql"],
                 "INSERT INTO users (id, email) VALUES ('r', 'r@example.org')",
             )
             .inverse("DELETE FROM users WHERE id = 'r'")
@@ -250,7 +255,10 @@ fn raw_between() -> Result<Vec<Migration>, Problems> {
         4,
         "raw_table",
         migration("raw_table")
-            .raw("sqlite", "CREATE TABLE made_by_hand (id INTEGER)")
+            .raw(
+                ["sqlite", "postgresql"],
+                "CREATE TABLE made_by_hand (id INTEGER)",
+            )
             .inverse("DROP TABLE made_by_hand")
             .build(),
     )?);
@@ -259,6 +267,47 @@ fn raw_between() -> Result<Vec<Migration>, Problems> {
         "on_the_raw_one",
         migration("on_the_raw_one")
             .add_field("made_by_hand", text("note"))
+            .build(),
+    )?);
+    Ok(migrations)
+}
+
+/// What raw statements do to a collection on record is followed by the record, definitions that the
+/// model has no words for included.
+fn raw_on_what_is_on_record() -> Result<Vec<Migration>, Problems> {
+    let mut migrations = create_add_index()?;
+    migrations.push(tagged(
+        3,
+        "raw_column_and_view",
+        migration("raw_column_and_view")
+            .raw("sqlite", "ALTER TABLE users ADD COLUMN note TEXT")
+            .inverse("ALTER TABLE users DROP COLUMN note")
+            .raw(
+                "sqlite",
+                "CREATE TRIGGER noted AFTER INSERT ON users BEGIN SELECT 1; END",
+            )
+            .inverse("DROP TRIGGER noted")
+            .raw(
+                ["sqlite", "postgresql"],
+                "CREATE VIEW addresses AS SELECT email FROM users",
+            )
+            .inverse("DROP VIEW addresses")
+            .build(),
+    )?);
+    migrations.push(tagged(
+        4,
+        "after_it",
+        migration("after_it")
+            .add_field("users", integer("age"))
+            .build(),
+    )?);
+    migrations.push(tagged(
+        5,
+        "raw_alone",
+        migration("raw_alone")
+            .raw("sqlite", "ALTER TABLE users ADD COLUMN alone TEXT")
+            .inverse("ALTER TABLE users DROP COLUMN alone")
+            .transactional(false)
             .build(),
     )?);
     Ok(migrations)

@@ -21,6 +21,10 @@ pub const DATABASES: &[TestDatabase] = &[
         url: |folder, case| format!("sqlite://{}", folder.join(format!("{case}.db")).display()),
     },
     TestDatabase {
+        backend: BackendName::Postgresql,
+        url: |folder, case| with_schema(&server(servers::postgres()), folder, case),
+    },
+    TestDatabase {
         backend: BackendName::Dynamodb,
         url: |folder, case| with_prefix(&server(servers::dynamodb()), folder, case),
     },
@@ -36,13 +40,23 @@ fn server(found: Result<servers::Server, servers::ServerError>) -> String {
 
 /// The URL with a prefix for its tables that no other case has.
 fn with_prefix(url: &str, folder: &Path, case: &str) -> String {
-    let folder = folder.file_name().map_or_else(String::new, |name| {
+    url.replacen("/?", &format!("/{}_{case}_?", word(folder)), 1)
+}
+
+/// The URL with a schema that no other case has; it is made with the ledger.
+fn with_schema(url: &str, folder: &Path, case: &str) -> String {
+    let mark = if url.contains('?') { '&' } else { '?' };
+    format!("{url}{mark}schema={}_{case}", word(folder))
+}
+
+/// A word that is the folder's alone.
+fn word(folder: &Path) -> String {
+    folder.file_name().map_or_else(String::new, |name| {
         name.to_string_lossy()
             .chars()
             .filter(char::is_ascii_alphanumeric)
             .collect()
-    });
-    url.replacen("/?", &format!("/{folder}_{case}_?"), 1)
+    })
 }
 
 /// Connects to a URL.

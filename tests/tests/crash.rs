@@ -8,7 +8,7 @@
 )]
 
 use ductape::engine::{EngineOptions, Patience, Rollback};
-use ductape::{MigrationEngine, MigrationSet};
+use ductape::{Database, MigrationEngine, MigrationSet};
 use ductape_core::Schema;
 use ductape_tests::cases::{CASES, Case};
 use ductape_tests::databases::{DATABASES, TestDatabase, connect};
@@ -73,8 +73,10 @@ fn child(moments: usize) {
     std::process::exit(7);
 }
 
-/// What is compared: the catalog, and the ledger without times.
-async fn state(engine: &MigrationEngine) -> (Schema, Vec<String>) {
+/// What is compared: the catalog, the ledger without times, and what is on record of collections and
+/// of definitions.
+async fn state(database: &Database) -> (Schema, Vec<String>) {
+    let engine = database.engine();
     let history = engine.history().await.unwrap();
     let ledger = history
         .iter()
@@ -88,8 +90,19 @@ async fn state(engine: &MigrationEngine) -> (Schema, Vec<String>) {
                 serde_json::to_string(&entry.migration).unwrap()
             )
         })
+        .chain(record(database).await)
         .collect();
     (engine.live_schema().await.unwrap(), ledger)
+}
+
+/// The rows of the state, but for the lock and the head, which tell of runs.
+async fn record(database: &Database) -> Vec<String> {
+    let mut reader = database.backend().read().await.unwrap();
+    let rows = reader.state("").await.unwrap();
+    rows.into_iter()
+        .filter(|(key, _)| key != "lock" && key != "head")
+        .map(|(key, value)| format!("{key} = {value}"))
+        .collect()
 }
 
 /// What a run leaves that is not killed.
@@ -100,12 +113,13 @@ async fn unharmed(
 ) -> Result<(Schema, Vec<String>), Failed> {
     let folder = tempfile::tempdir()?;
     let url = (database.url)(folder.path(), "b");
-    let engine = connect(&url).await?.engine_with(options());
+    let database = connect(&url).await?;
+    let engine = database.engine_with(options());
     engine.up_all(set).await?;
     if down {
         engine.roll_back(&Rollback::Last(set.len())).await?;
     }
-    Ok(state(&engine).await)
+    Ok(state(&database).await)
 }
 
 fn every_moment(database: &TestDatabase, case: &Case) -> Result<(), Failed> {
@@ -144,7 +158,8 @@ fn every_moment(database: &TestDatabase, case: &Case) -> Result<(), Failed> {
             );
             killed += 1;
             runtime.block_on(async {
-                let engine = connect(&url).await.unwrap().engine_with(options());
+                let database = connect(&url).await.unwrap();
+                let engine = database.engine_with(options());
                 if down {
                     let left = engine.history().await.unwrap().len();
                     engine.roll_back(&Rollback::Last(left)).await.unwrap();
@@ -152,7 +167,7 @@ fn every_moment(database: &TestDatabase, case: &Case) -> Result<(), Failed> {
                     engine.up_all(&set).await.unwrap();
                 }
                 assert_eq!(
-                    state(&engine).await,
+                    state(&database).await,
                     unharmed,
                     "killed after {moments} moments"
                 );

@@ -90,7 +90,7 @@ impl AddConstraint {
             .hint("drop it first"));
         }
         check_constraint(collection, &self.constraint, schema)?;
-        check_own_key(collection, &self.constraint)?;
+        check_own_key(collection, &self.constraint, schema)?;
         Ok(collection)
     }
 

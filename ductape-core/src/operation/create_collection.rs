@@ -192,7 +192,7 @@ impl CreateCollection {
             collection.insert_index(index.clone().settled(name));
         }
         for constraint in &collection.constraints {
-            check_own_key(&collection, constraint)?;
+            check_own_key(&collection, constraint, before)?;
         }
         Ok(collection)
     }
@@ -306,6 +306,9 @@ pub(super) fn check_constraint(
     let Some(references) = constraint.references() else {
         return Ok(());
     };
+    if before.is_way_back() {
+        return Ok(());
+    }
     let target = if references.table == collection.name {
         collection
     } else {
@@ -352,9 +355,10 @@ fn check_target(
 pub(super) fn check_own_key(
     collection: &Collection,
     constraint: &Constraint,
+    before: &Schema,
 ) -> Result<(), SchemaError> {
     match constraint.references() {
-        Some(references) if references.table == collection.name => {
+        Some(references) if references.table == collection.name && !before.is_way_back() => {
             check_key(collection, references)
         }
         _ => Ok(()),

@@ -96,10 +96,10 @@ impl DropCollection {
         let standing: Vec<_> = schema
             .natives()
             .filter(|native| native.on.as_ref() == Some(&self.name))
-            .map(|native| (native.kind.clone(), native.name.clone()))
+            .cloned()
             .collect();
-        for (kind, name) in standing {
-            schema.remove_native(&kind, &name);
+        for native in standing {
+            schema.remove_native(&native);
         }
         schema.remove(&self.name);
         Ok(())

@@ -3,11 +3,13 @@ use super::{
     AddField, Allow, DropConstraint, DropIndex, Naming, Operation, SchemaError, existing,
     without_natives,
 };
+use crate::expression::mentions_field;
 use crate::inverse::{Inverse, Irreversible};
 use crate::json::document;
 use crate::name::Name;
 use crate::risk::{Risk, RiskKind};
-use crate::schema::{Collection, Constraint, Index, Rule, Schema};
+use crate::schema::{Collection, Constraint, Index, NativeDefinition, Rule, Schema};
+use std::sync::Arc;
 
 document! {
     /// Drops a field with its values, and first the indexes and constraints over it.
@@ -70,9 +72,7 @@ impl DropField {
         let Some(collection) = before.collection(&self.collection) else {
             return Vec::new();
         };
-        let natives = before
-            .natives_about(&self.collection)
-            .filter(|native| crate::expression::mentions(&native.definition, &self.field));
+        let natives = self.natives(before);
         let mut operations: Vec<Operation> = without_natives(before, natives).into_iter().collect();
         // Foreign keys fall before the keys and the unique indexes that they may point at.
         let (foreign_keys, others): (Vec<&Constraint>, Vec<&Constraint>) = collection
@@ -96,6 +96,20 @@ impl DropField {
         }
         operations.extend(others.into_iter().filter_map(drop_constraint));
         operations
+    }
+
+    /// The native definitions that use the field, and those that come after them.
+    fn natives<'s>(&self, before: &'s Schema) -> Vec<&'s Arc<NativeDefinition>> {
+        let about: Vec<_> = before.natives_about(&self.collection).collect();
+        before.natives_with_dependants(|native| {
+            about.iter().any(|other| ***other == *native)
+                && mentions_field(
+                    &native.definition,
+                    &self.collection,
+                    &self.field,
+                    native.on.as_ref(),
+                )
+        })
     }
 
     /// Whether a foreign key points at the field, or at a key that falls with it.

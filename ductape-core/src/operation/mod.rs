@@ -300,9 +300,16 @@ pub enum InverseError {
 
 /// The collection that an operation is about, or why it cannot be.
 fn existing<'s>(schema: &'s Schema, name: &Name) -> Result<&'s Arc<Collection>, SchemaError> {
-    schema
-        .collection(name)
-        .ok_or_else(|| SchemaError::missing(format!("the collection {name:?} does not exist")))
+    schema.collection(name).ok_or_else(|| {
+        match schema.natives().find(|native| native.name == *name) {
+            Some(native) => SchemaError::depended(format!(
+                "{name:?} is a {} in the database's own words, which Ductape leaves alone",
+                native.kind
+            ))
+            .hint("change it with raw, which names its own way back"),
+            None => SchemaError::missing(format!("the collection {name:?} does not exist")),
+        }
+    })
 }
 
 /// The name of a constraint to be added, made if it has none.
@@ -346,6 +353,34 @@ fn without_natives<'n>(
             allow: Vec::new(),
         })
     })
+}
+
+/// A new name and the old one again, with the definitions that they leave in other words put back as
+/// they were: which words of a definition mean what was renamed is a guess, made anew each time.
+fn renamed_back(before: &Schema, there: Operation, back: Operation) -> Vec<Operation> {
+    let mut operations = vec![back];
+    let mut after = before.clone();
+    let led_back = before.natives().next().is_some()
+        && there.apply(&mut after).is_ok()
+        && operations.iter().all(|back| back.apply(&mut after).is_ok());
+    if !led_back {
+        return operations;
+    }
+    let changed: Vec<_> = before
+        .natives()
+        .filter(|native| after.native(native) != Some(*native))
+        .map(|native| native.as_ref().clone())
+        .collect();
+    if let (Some(backend), false) = (before.backend(), changed.is_empty()) {
+        let mut restore = Restore::new(backend, changed.clone());
+        restore.remove = changed
+            .iter()
+            .filter_map(|native| after.native(native))
+            .map(|native| native.as_ref().clone())
+            .collect();
+        operations.push(restore.into());
+    }
+    operations
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
-use super::{Allow, Naming, Operation, SchemaError, existing};
+use super::{Allow, Naming, Operation, SchemaError, existing, renamed_back};
 use crate::inverse::{Inverse, Irreversible};
 use crate::json::document;
 use crate::name::Name;
 use crate::risk::Risk;
-use crate::schema::{Collection, Rule, Schema};
+use crate::schema::{Collection, Schema};
 use std::sync::Arc;
 
 document! {
@@ -75,34 +75,25 @@ impl RenameCollection {
             self.follow(&mut collection);
             schema.put(collection);
         }
-        let standing: Vec<_> = schema
-            .natives()
-            .filter(|native| native.on.as_ref() == Some(&self.from))
-            .cloned()
-            .collect();
-        for native in standing {
-            let mut native = native.as_ref().clone();
-            native.on = Some(self.to.clone());
-            schema.put_native(native);
-        }
+        schema.rename_in_natives(&self.from, &self.to);
         Ok(())
     }
 
     /// Follows the new name in foreign keys.
     fn follow(&self, collection: &mut Collection) {
         for constraint in &mut collection.constraints {
-            if let Rule::ForeignKey(_, references) = &mut constraint.rule
-                && references.table == self.from
-            {
-                references.table = self.to.clone();
-            }
+            constraint.rename_target(&self.from, &self.to);
         }
     }
 
-    pub(super) fn inverse(&self, _: &Schema) -> Result<Inverse, Irreversible> {
+    pub(super) fn inverse(&self, before: &Schema) -> Result<Inverse, Irreversible> {
         let mut back = Self::new(self.to.clone(), self.from.clone());
         back.allow.clone_from(&self.allow);
-        Ok(Inverse::lossless(vec![back.into()]))
+        Ok(Inverse::lossless(renamed_back(
+            before,
+            self.clone().into(),
+            back.into(),
+        )))
     }
 
     pub(super) fn risks(&self, _: &Schema) -> Vec<Risk> {

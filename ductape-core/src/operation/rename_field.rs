@@ -1,9 +1,9 @@
-use super::{Allow, Naming, Operation, SchemaError, existing};
+use super::{Allow, Naming, Operation, SchemaError, existing, renamed_back};
 use crate::inverse::{Inverse, Irreversible};
 use crate::json::document;
 use crate::name::Name;
 use crate::risk::Risk;
-use crate::schema::{Collection, Options, Rule, Schema, rename_in};
+use crate::schema::{Collection, Options, Schema};
 use std::sync::Arc;
 
 document! {
@@ -89,6 +89,7 @@ impl RenameField {
             schema.put(other);
         }
         schema.put(collection);
+        schema.rename_field_in_natives(&self.collection, &self.from, &self.to);
         Ok(())
     }
 
@@ -118,18 +119,18 @@ impl RenameField {
     /// Follows the new name in foreign keys that point at the field.
     fn follow(&self, collection: &mut Collection) {
         for constraint in &mut collection.constraints {
-            if let Rule::ForeignKey(_, references) = &mut constraint.rule
-                && references.table == self.collection
-            {
-                rename_in(&mut references.columns, &self.from, &self.to);
-            }
+            constraint.rename_target_field(&self.collection, &self.from, &self.to);
         }
     }
 
-    pub(super) fn inverse(&self, _: &Schema) -> Result<Inverse, Irreversible> {
+    pub(super) fn inverse(&self, before: &Schema) -> Result<Inverse, Irreversible> {
         let mut back = Self::new(self.collection.clone(), self.to.clone(), self.from.clone());
         back.allow.clone_from(&self.allow);
-        Ok(Inverse::lossless(vec![back.into()]))
+        Ok(Inverse::lossless(renamed_back(
+            before,
+            self.clone().into(),
+            back.into(),
+        )))
     }
 
     pub(super) fn risks(&self, _: &Schema) -> Vec<Risk> {

@@ -55,7 +55,7 @@ impl Restore {
 
     fn check(&self, schema: &Schema) -> Result<(), SchemaError> {
         for native in &self.remove {
-            if schema.native(&native.kind, &native.name).is_none() {
+            if schema.native(native).is_none() {
                 return Err(SchemaError::missing(format!(
                     "the {} {:?} does not exist",
                     native.kind, native.name
@@ -63,11 +63,8 @@ impl Restore {
             }
         }
         for native in &self.definitions {
-            let goes = self
-                .remove
-                .iter()
-                .any(|other| other.kind == native.kind && other.name == native.name);
-            if let Some(there) = schema.native(&native.kind, &native.name)
+            let goes = self.remove.iter().any(|other| other.is_named_like(native));
+            if let Some(there) = schema.native(native)
                 && !goes
             {
                 return Err(SchemaError::exists(
@@ -90,7 +87,7 @@ impl Restore {
     pub(super) fn apply(&self, schema: &mut Schema) -> Result<(), SchemaError> {
         self.check(schema)?;
         for native in &self.remove {
-            schema.remove_native(&native.kind, &native.name);
+            schema.remove_native(native);
         }
         for native in &self.definitions {
             schema.put_native(native.clone());
@@ -102,7 +99,7 @@ impl Restore {
         // What was there is what comes back, and not what the operation says of it.
         let there = |native: &NativeDefinition| {
             before
-                .native(&native.kind, &native.name)
+                .native(native)
                 .map_or_else(|| native.clone(), |native| native.as_ref().clone())
         };
         Ok(Inverse::lossless(vec![

@@ -1,9 +1,11 @@
 //! A collection of the schema model.
 
+use crate::backend_name::BackendName;
 use crate::expression::Expression;
 use crate::json::is_default;
 use crate::name::Name;
-use crate::schema::{Constraint, Field, Index, Options, Rule};
+use crate::schema::{Constraint, DefaultValue, Field, Index, IndexTarget, Options, Rule};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A collection: a table, or whatever the database calls it.
@@ -104,16 +106,97 @@ impl Collection {
         self.constraints.insert(place, constraint);
     }
 
-    /// Every expression in it.
-    pub fn expressions(&self) -> impl Iterator<Item = &Expression> {
-        self.fields
-            .iter()
-            .flat_map(Field::expressions)
-            .chain(self.indexes.iter().flat_map(Index::expressions))
-            .chain(self.constraints.iter().filter_map(|c| match &c.rule {
-                Rule::Check(expression) => Some(expression),
+    /// Every expression in it, each with its place: `fields.total.default`, `fields.total.generated`,
+    /// `indexes.by_day.fields.0`, `indexes.by_day.where`, `constraints.positive.expression`.
+    pub fn expressions(&self) -> impl Iterator<Item = (String, &Expression)> {
+        let fields = self.fields.iter().flat_map(|field| {
+            let default = field.default.as_ref().and_then(DefaultValue::expression);
+            let generated = field.generated.as_ref().map(|g| &g.expression);
+            let at = |expression, what| (format!("fields.{}.{what}", field.name), expression);
+            let default = default.map(|expression| at(expression, "default"));
+            default
+                .into_iter()
+                .chain(generated.map(|expression| at(expression, "generated")))
+        });
+        let indexes = self.indexes.iter().flat_map(|index| {
+            let name = index.name.as_ref().map_or("", Name::as_str);
+            let keys = index
+                .fields
+                .iter()
+                .enumerate()
+                .filter_map(move |(number, key)| match &key.target {
+                    IndexTarget::Expression(expression) => {
+                        Some((format!("indexes.{name}.fields.{number}"), expression))
+                    }
+                    IndexTarget::Field(_) => None,
+                });
+            let predicate = index.predicate.as_ref();
+            keys.chain(predicate.map(|expression| (format!("indexes.{name}.where"), expression)))
+        });
+        let checks = self.constraints.iter().filter_map(|constraint| {
+            let name = constraint.name.as_ref().map_or("", Name::as_str);
+            match &constraint.rule {
+                Rule::Check(expression) => {
+                    Some((format!("constraints.{name}.expression"), expression))
+                }
                 _ => None,
-            }))
+            }
+        });
+        fields.chain(indexes).chain(checks)
+    }
+
+    /// The text of each expression that the given database has one for, by its place.
+    pub fn spellings(&self, backend: BackendName) -> BTreeMap<String, String> {
+        self.expressions()
+            .filter_map(|(place, expression)| Some((place, expression.text(backend)?.to_owned())))
+            .collect()
+    }
+
+    /// The spellings that a server adopted, by their places.
+    pub fn adopted(&self) -> BTreeMap<String, String> {
+        self.expressions()
+            .filter_map(|(place, expression)| Some((place, expression.adopted()?.to_owned())))
+            .collect()
+    }
+
+    /// The collection with the spellings that a server adopted for its expressions, each by its
+    /// place; see [`Collection::expressions`].
+    #[must_use]
+    pub fn adopting(mut self, spellings: &BTreeMap<String, String>) -> Self {
+        let adopt = |place: String, expression: &mut Expression| {
+            if let Some(text) = spellings.get(&place) {
+                *expression = expression.clone().adopt(text.as_str());
+            }
+        };
+        for field in &mut self.fields {
+            if let Some(DefaultValue::Expression(expression)) = &mut field.default {
+                adopt(format!("fields.{}.default", field.name), expression);
+            }
+            if let Some(generated) = &mut field.generated {
+                adopt(
+                    format!("fields.{}.generated", field.name),
+                    &mut generated.expression,
+                );
+            }
+        }
+        for index in &mut self.indexes {
+            let name = index.name.as_ref().map_or("", Name::as_str);
+            for (number, key) in index.fields.iter_mut().enumerate() {
+                if let IndexTarget::Expression(expression) = &mut key.target {
+                    adopt(format!("indexes.{name}.fields.{number}"), expression);
+                }
+            }
+            if let Some(predicate) = &mut index.predicate {
+                adopt(format!("indexes.{name}.where"), predicate);
+            }
+        }
+        for constraint in &mut self.constraints {
+            let name = constraint.name.as_ref().map_or("", Name::as_str);
+            if let Rule::Check(expression) = &mut constraint.rule {
+                adopt(format!("constraints.{name}.expression"), expression);
+            }
+        }
+        self
     }
 
     /// The collection as `createCollection` writes it: a key of one field and unique fields whose

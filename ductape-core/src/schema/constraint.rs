@@ -1,8 +1,10 @@
 //! Constraints: primary keys, unique keys, foreign keys and checks.
 
-use crate::expression::Expression;
-use crate::json::{Node, Read, Reader, document, words};
+use crate::backend_name::BackendName;
+use crate::expression::{self, Expression};
+use crate::json::{Node, Read, Reader, document, is_default, words};
 use crate::name::Name;
+use std::collections::BTreeMap;
 
 words! {
     /// What happens to rows that point at a row which goes or changes.
@@ -84,6 +86,8 @@ pub struct Constraint {
     pub rule: Rule,
     /// Whether and when its check can wait.
     pub deferrable: Option<Deferrable>,
+    /// The constraint in a database's own words, without its name, where the model cannot say all of it.
+    pub native: BTreeMap<BackendName, String>,
 }
 
 impl Constraint {
@@ -93,6 +97,7 @@ impl Constraint {
             name: None,
             rule,
             deferrable: None,
+            native: BTreeMap::new(),
         }
     }
 
@@ -102,6 +107,7 @@ impl Constraint {
             name: Some(name),
             rule,
             deferrable: None,
+            native: BTreeMap::new(),
         }
     }
 
@@ -168,6 +174,54 @@ impl Constraint {
             }
             Rule::Check(expression) => *expression = expression.renamed(from, to),
         }
+        self.rename_native(|own, target| {
+            (
+                expression::rename(own, from.as_str(), to.as_str()),
+                target.to_owned(),
+            )
+        });
+    }
+
+    /// Follows a renamed field of the collection that it points at.
+    pub(crate) fn rename_target_field(&mut self, collection: &Name, from: &Name, to: &Name) {
+        if let Rule::ForeignKey(_, references) = &mut self.rule
+            && references.table == *collection
+        {
+            rename_in(&mut references.columns, from, to);
+            self.rename_native(|own, target| {
+                let (table, fields) = target.split_at(target.find('(').unwrap_or(target.len()));
+                let fields = expression::rename(fields, from.as_str(), to.as_str());
+                (own.to_owned(), format!("{table}{fields}"))
+            });
+        }
+    }
+
+    /// Follows the new name of the collection that it points at.
+    pub(crate) fn rename_target(&mut self, from: &Name, to: &Name) {
+        if let Rule::ForeignKey(_, references) = &mut self.rule
+            && references.table == *from
+        {
+            references.table = to.clone();
+            self.rename_native(|own, target| {
+                let (table, fields) = target.split_at(target.find('(').unwrap_or(target.len()));
+                let table = expression::rename(table, from.as_str(), to.as_str());
+                (own.to_owned(), format!("{table}{fields}"))
+            });
+        }
+    }
+
+    /// Changes the words before and after `REFERENCES`, where there are any.
+    fn rename_native(&mut self, change: impl Fn(&str, &str) -> (String, String)) {
+        const WORD: &str = " REFERENCES ";
+        for text in self.native.values_mut() {
+            *text = match text.split_once(WORD) {
+                Some((own, target)) => {
+                    let (own, target) = change(own, target);
+                    format!("{own}{WORD}{target}")
+                }
+                None => change(text, "").0,
+            };
+        }
     }
 }
 
@@ -180,13 +234,14 @@ pub(crate) fn rename_in(names: &mut [Name], from: &Name, to: &Name) {
     }
 }
 
-const CONSTRAINT_KEYS: [&str; 6] = [
+const CONSTRAINT_KEYS: [&str; 7] = [
     "name",
     "type",
     "columns",
     "references",
     "expression",
     "deferrable",
+    "native",
 ];
 
 impl Read for Constraint {
@@ -195,6 +250,8 @@ impl Read for Constraint {
         let name = reader.optional(entries, "name");
         let kind = reader.required::<ConstraintType>(entries, "type");
         let deferrable = reader.optional(entries, "deferrable");
+        let native: Option<BTreeMap<BackendName, String>> = reader.optional(entries, "native");
+        let own_words = native.as_ref().is_some_and(|native| !native.is_empty());
         let kind = kind?;
         let wanted: &[&str] = match kind {
             ConstraintType::PrimaryKey | ConstraintType::Unique => &["columns"],
@@ -220,8 +277,13 @@ impl Read for Constraint {
                 let columns = columns(reader);
                 let references: Option<References> = reader.required(entries, "references");
                 let (columns, references) = (columns?, references?);
+                // In its own words, a foreign key may point at a key that is not there.
+                let unsaid = own_words && references.columns.is_empty();
                 reader.within("references", |reader| {
                     reader.within("columns", |reader| {
+                        if unsaid {
+                            return;
+                        }
                         check_columns(&references.columns, reader);
                         if references.columns.len() != columns.len() {
                             reader.problem(format!(
@@ -240,6 +302,7 @@ impl Read for Constraint {
             name: name?,
             rule,
             deferrable: deferrable?,
+            native: native?,
         })
     }
 }
@@ -278,6 +341,9 @@ impl serde::Serialize for Constraint {
         if let Some(deferrable) = &self.deferrable {
             map.serialize_entry("deferrable", deferrable)?;
         }
+        if !is_default(&self.native) {
+            map.serialize_entry("native", &self.native)?;
+        }
         map.end()
     }
 }
@@ -302,7 +368,8 @@ impl schemars::JsonSchema for Constraint {
                 "columns": columns,
                 "references": references,
                 "expression": expression,
-                "deferrable": deferrable
+                "deferrable": deferrable,
+                "native": { "type": "object", "additionalProperties": { "type": "string" } }
             },
             "required": ["type"],
             "additionalProperties": false

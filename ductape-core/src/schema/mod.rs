@@ -32,6 +32,9 @@ use crate::name::Name;
 use rpds::RedBlackTreeMapSync;
 use std::sync::Arc;
 
+/// Kind, name and the collection that it stands on.
+type NativeKey = (String, Name, Option<Name>);
+
 /// The model of a database: its collections by name, and the native definitions that belong to none.
 ///
 /// It is persistent: a clone costs nothing and keeps what it shows while the original goes on, so that
@@ -41,9 +44,14 @@ pub struct Schema {
     collections: RedBlackTreeMapSync<Name, Arc<Collection>>,
     /// For each collection that is pointed at, the others that do so.
     referencing: RedBlackTreeMapSync<Name, Arc<Vec<Name>>>,
-    /// What the model cannot say, by kind and name.
-    natives: RedBlackTreeMapSync<(String, Name), Arc<NativeDefinition>>,
+    /// The collections whose names differ only in case, by the name in lower case.
+    alike: RedBlackTreeMapSync<String, Arc<Vec<Name>>>,
+    /// For each name of an index, in lower case, the collections that have one so called.
+    indexed: RedBlackTreeMapSync<String, Arc<Vec<Name>>>,
+    /// What the model cannot say. A trigger's name may be taken once on each collection.
+    natives: RedBlackTreeMapSync<NativeKey, Arc<NativeDefinition>>,
     backend: Option<BackendName>,
+    way_back: bool,
 }
 
 impl Schema {
@@ -64,37 +72,117 @@ impl Schema {
         self.backend
     }
 
+    /// Says whether the operations that come are a way back. What a database had comes back then, also
+    /// where the model would refuse to make it: a foreign key to fields that are no key.
+    pub fn set_way_back(&mut self, way_back: bool) {
+        self.way_back = way_back;
+    }
+
+    /// Whether the operations that come are a way back.
+    pub(crate) fn is_way_back(&self) -> bool {
+        self.way_back
+    }
+
     /// What the model cannot say, sorted by kind and name.
     pub fn natives(&self) -> impl Iterator<Item = &Arc<NativeDefinition>> {
         self.natives.values()
     }
 
-    /// A native definition by its kind and name.
-    pub fn native(&self, kind: &str, name: &Name) -> Option<&Arc<NativeDefinition>> {
-        self.natives.get(&(kind.to_owned(), name.clone()))
+    /// The native definition of the same kind and name on the same collection.
+    pub fn native(&self, like: &NativeDefinition) -> Option<&Arc<NativeDefinition>> {
+        self.natives.get(&like.key())
     }
 
-    /// Puts a native definition in, in place of one of the same kind and name.
+    /// Puts a native definition in, in place of one of the same kind and name on the same collection.
     pub fn put_native(&mut self, native: impl Into<Arc<NativeDefinition>>) {
         let native = native.into();
-        self.natives
-            .insert_mut((native.kind.clone(), native.name.clone()), native);
+        self.natives.insert_mut(native.key(), native);
     }
 
-    /// Takes a native definition out.
-    pub fn remove_native(&mut self, kind: &str, name: &Name) -> bool {
-        self.natives.remove_mut(&(kind.to_owned(), name.clone()))
+    /// Takes a native definition out: the one of the same kind and name on the same collection.
+    pub fn remove_native(&mut self, like: &NativeDefinition) -> bool {
+        self.natives.remove_mut(&like.key())
     }
 
-    /// The native definitions that stand on a collection or name it.
-    pub fn natives_about<'s>(
-        &'s self,
-        collection: &'s Name,
-    ) -> impl Iterator<Item = &'s Arc<NativeDefinition>> {
-        self.natives().filter(move |native| {
+    /// The native definitions that stand on a collection, name it, or come after one that does.
+    pub fn natives_about(&self, collection: &Name) -> impl Iterator<Item = &Arc<NativeDefinition>> {
+        let about = |native: &NativeDefinition| {
             native.on.as_ref() == Some(collection)
-                || crate::expression::mentions(&native.definition, collection)
-        })
+                || native.after.contains(collection)
+                // The words of a virtual table are its columns; what it stands on is said.
+                || native.kind != "virtual table"
+                    && crate::expression::mentions(&native.definition, collection)
+        };
+        self.natives_with_dependants(about).into_iter()
+    }
+
+    /// The native definitions that are meant, and those that come after them.
+    pub(crate) fn natives_with_dependants(
+        &self,
+        meant: impl Fn(&NativeDefinition) -> bool,
+    ) -> Vec<&Arc<NativeDefinition>> {
+        let (mut found, mut others): (Vec<_>, Vec<_>) =
+            self.natives().partition(|native| meant(native));
+        let mut at = 0;
+        while let Some(native) = found.get(at) {
+            let name = native.name.clone();
+            let (after, rest): (Vec<_>, Vec<_>) = others
+                .into_iter()
+                .partition(|other: &&Arc<NativeDefinition>| other.after.contains(&name));
+            found.extend(after);
+            others = rest;
+            at += 1;
+        }
+        found
+    }
+
+    /// Follows the new name of a collection in the native definitions that name it, where its words can
+    /// be told from others. The rest keep their text: the database alone knows what becomes of them.
+    pub(crate) fn rename_in_natives(&mut self, from: &Name, to: &Name) {
+        let is_field = self
+            .collections()
+            .any(|c| c.field(from).is_some() || c.field(to).is_some());
+        let about: Vec<_> = self.natives_about(from).cloned().collect();
+        for native in about {
+            self.remove_native(&native);
+            let mut native = native.as_ref().clone();
+            if native.on.as_ref() == Some(from) {
+                native.on = Some(to.clone());
+            }
+            rename_in(&mut native.after, from, to);
+            if !is_field
+                && let Some(text) =
+                    crate::expression::rename_collection(&native.definition, from, to)
+            {
+                native.definition = text;
+            }
+            self.put_native(native);
+        }
+    }
+
+    /// The same for a field of a collection.
+    pub(crate) fn rename_field_in_natives(&mut self, collection: &Name, from: &Name, to: &Name) {
+        let about: Vec<_> = self.natives_about(collection).cloned().collect();
+        for native in about {
+            let named = |name: &Name| crate::expression::mentions(&native.definition, name);
+            let either = |name: &Name| name == from || name == to;
+            let shared = self
+                .natives()
+                .any(|other| either(&other.name) || native.after.contains(&other.name))
+                || self.collections().any(|other| {
+                    let has = other.field(from).is_some() || other.field(to).is_some();
+                    let about = || native.after.contains(&other.name) || named(&other.name);
+                    either(&other.name) || other.name != *collection && has && about()
+                });
+            if !shared
+                && let Some(text) = crate::expression::rename_field(&native.definition, from, to)
+                && text != native.definition
+            {
+                let mut native = native.as_ref().clone();
+                native.definition = text;
+                self.put_native(native);
+            }
+        }
     }
 
     /// A collection by its name.
@@ -127,8 +215,14 @@ impl Schema {
                 self.unlink(old);
                 self.link(&collection);
             }
+            if !same_index_names(old, &collection) {
+                self.forget_indexes(old);
+                self.note_indexes(&collection);
+            }
         } else {
             self.link(&collection);
+            self.note_indexes(&collection);
+            note(&mut self.alike, folded(&name), &name);
         }
         self.collections.insert_mut(name, collection);
     }
@@ -137,8 +231,20 @@ impl Schema {
     pub fn remove(&mut self, name: &Name) -> Option<Arc<Collection>> {
         let old = self.collections.get(name).cloned()?;
         self.unlink(&old);
+        self.forget_indexes(&old);
+        forget(&mut self.alike, &folded(name), name);
         self.collections.remove_mut(name);
         Some(old)
+    }
+
+    /// The collections whose names are this one but for the case of ASCII letters.
+    pub fn collections_alike(&self, name: &Name) -> impl Iterator<Item = &Arc<Collection>> {
+        noted(&self.alike, name).filter_map(|name| self.collections.get(name))
+    }
+
+    /// The names of the collections that have an index so called, but for the case of ASCII letters.
+    pub fn index_owners(&self, index: &Name) -> impl Iterator<Item = &Name> {
+        noted(&self.indexed, index)
     }
 
     /// The other collections whose foreign keys point at this one, sorted by name.
@@ -166,35 +272,74 @@ impl Schema {
 
     fn link(&mut self, collection: &Collection) {
         for target in targets(collection) {
-            let mut names = self
-                .referencing
-                .get(&target)
-                .map(|names| Vec::clone(names))
-                .unwrap_or_default();
-            if let Err(place) = names.binary_search(&collection.name) {
-                names.insert(place, collection.name.clone());
-                self.referencing.insert_mut(target, Arc::new(names));
-            }
+            note(&mut self.referencing, target, &collection.name);
         }
     }
 
     fn unlink(&mut self, collection: &Collection) {
         for target in targets(collection) {
-            let Some(names) = self.referencing.get(&target) else {
-                continue;
-            };
-            let left: Vec<Name> = names
-                .iter()
-                .filter(|name| **name != collection.name)
-                .cloned()
-                .collect();
-            if left.is_empty() {
-                self.referencing.remove_mut(&target);
-            } else {
-                self.referencing.insert_mut(target, Arc::new(left));
-            }
+            forget(&mut self.referencing, &target, &collection.name);
         }
     }
+
+    fn note_indexes(&mut self, collection: &Collection) {
+        for name in index_names(collection) {
+            note(&mut self.indexed, folded(name), &collection.name);
+        }
+    }
+
+    fn forget_indexes(&mut self, collection: &Collection) {
+        for name in index_names(collection) {
+            forget(&mut self.indexed, &folded(name), &collection.name);
+        }
+    }
+}
+
+/// Names under a key, sorted and shared.
+type Noted<K> = RedBlackTreeMapSync<K, Arc<Vec<Name>>>;
+
+fn note<K: Ord>(map: &mut Noted<K>, key: K, name: &Name) {
+    let mut names = map
+        .get(&key)
+        .map(|names| Vec::clone(names))
+        .unwrap_or_default();
+    if let Err(place) = names.binary_search(name) {
+        names.insert(place, name.clone());
+        map.insert_mut(key, Arc::new(names));
+    }
+}
+
+fn forget<K: Ord + Clone>(map: &mut Noted<K>, key: &K, name: &Name) {
+    let Some(names) = map.get(key) else {
+        return;
+    };
+    let left: Vec<Name> = names.iter().filter(|n| *n != name).cloned().collect();
+    if left.is_empty() {
+        map.remove_mut(key);
+    } else {
+        map.insert_mut(key.clone(), Arc::new(left));
+    }
+}
+
+fn noted<'m>(map: &'m Noted<String>, name: &Name) -> impl Iterator<Item = &'m Name> {
+    map.get(&folded(name))
+        .map_or(&[] as &[Name], |names| names.as_slice())
+        .iter()
+}
+
+fn folded(name: &Name) -> String {
+    name.as_str().to_ascii_lowercase()
+}
+
+fn index_names(collection: &Collection) -> impl Iterator<Item = &Name> {
+    collection
+        .indexes
+        .iter()
+        .filter_map(|index| index.name.as_ref())
+}
+
+fn same_index_names(a: &Collection, b: &Collection) -> bool {
+    index_names(a).eq(index_names(b))
 }
 
 /// The other collections that a collection points at.
@@ -241,5 +386,28 @@ impl FromIterator<Collection> for Schema {
             schema.put(collection);
         }
         schema
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn names_are_found_whatever_their_case_and_forgotten_when_they_go() {
+        let name = |text: &str| Name::new(text).unwrap();
+        let mut schema = Schema::new();
+        let mut users = Collection::new(name("Users"));
+        users.insert_index(Index::new(Vec::new()).settled(name("By_Email")));
+        schema.put(users.clone());
+        let alike = |schema: &Schema| schema.collections_alike(&name("USERS")).count();
+        let owners = |schema: &Schema| schema.index_owners(&name("by_email")).count();
+        assert_eq!((alike(&schema), owners(&schema)), (1, 1));
+        users.indexes.clear();
+        schema.put(users);
+        assert_eq!((alike(&schema), owners(&schema)), (1, 0));
+        schema.remove(&name("Users"));
+        assert_eq!((alike(&schema), owners(&schema)), (0, 0));
     }
 }

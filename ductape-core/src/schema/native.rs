@@ -24,3 +24,15 @@ document! {
         }
     }
 }
+
+impl NativeDefinition {
+    /// What tells it from others.
+    pub(super) fn key(&self) -> (String, Name, Option<Name>) {
+        (self.kind.clone(), self.name.clone(), self.on.clone())
+    }
+
+    /// Whether the other one is of the same kind and name on the same collection.
+    pub fn is_named_like(&self, other: &Self) -> bool {
+        self.kind == other.kind && self.name == other.name && self.on == other.on
+    }
+}

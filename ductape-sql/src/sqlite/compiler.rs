@@ -2,20 +2,22 @@
 
 use super::capabilities::CAPABILITIES;
 use super::convert::{
-    Conversion, any_row, cast, constraint_guard, conversion, duplicates, guard, nulls,
+    Conversion, any_row, cast, constraint_guard, conversion_of, duplicates, guard, nulls,
 };
 use super::dialect::{Sqlite, condition, normal_field, sql, value_expression};
 use super::rebuild::{rebuild, setting};
-use super::table::{column, create_index, create_table, drop_index};
+use super::table::{column, counting_key, create_index, create_table, drop_index};
+use super::words::{Words, is_required, rowid_alias};
 use ductape_core::capabilities::Capabilities;
 use ductape_core::compiler::{
-    Action, Atomicity, Compiler, Context, DataJob, Direction, Effect, Guard, Mark, Refusal, Step,
-    Target,
+    Action, Atomicity, Compiler, Context, DataJob, Direction, Effect, Guard, Mark, Reconciled,
+    Refusal, Step, Target, reconcile_by_normal_form,
 };
 use ductape_core::expression::{Token, tokens};
 use ductape_core::operation::{AddConstraint, AddField, CreateIndex, ModifyField, Raw, Update};
 use ductape_core::schema::{
-    ConstraintType, DefaultValue, Field, FieldType, Index, IndexTarget, Method, Rule,
+    Constraint, ConstraintType, DefaultValue, Field, FieldType, Index, IndexTarget, Method,
+    NativeDefinition, Rule,
 };
 use ductape_core::{
     BackendName, Collection, Name, Operation, Resolved, Risk, RiskKind, Schema, Statement,
@@ -40,13 +42,16 @@ impl Compiler for Sqlite {
         normal.fields = collection
             .fields
             .iter()
-            .map(|field| normal_field(field, options.strict))
+            .map(|field| normal_field(collection, field))
             .collect();
         for index in &collection.indexes {
             normal.insert_index(normal_index(index));
         }
         for constraint in &collection.constraints {
             let mut constraint = constraint.clone();
+            constraint
+                .native
+                .retain(|backend, _| *backend == BackendName::Sqlite);
             match &mut constraint.rule {
                 Rule::Check(expression) => {
                     if let Some(folded) = expression.folded(BackendName::Sqlite) {
@@ -63,6 +68,16 @@ impl Compiler for Sqlite {
             normal.insert_constraint(constraint);
         }
         normal
+    }
+
+    fn reconcile(&self, record: Option<&Collection>, live: Option<&Collection>) -> Reconciled {
+        match (record, live) {
+            (Some(record), Some(live)) => {
+                let live = with_recorded_names(&self.normalize(record), live);
+                reconcile_by_normal_form(self, Some(record), Some(&live))
+            }
+            (record, live) => reconcile_by_normal_form(self, record, live),
+        }
     }
 
     fn compile(
@@ -86,6 +101,37 @@ impl Compiler for Sqlite {
             Err(compilation.refusals)
         }
     }
+}
+
+/// The live collection with the names on record of the constraints that have none in the database. The
+/// names that are made for them there follow the collection and its fields; those on record stay.
+fn with_recorded_names(record: &Collection, live: &Collection) -> Collection {
+    let mut named = live.clone();
+    named.constraints.clear();
+    for constraint in &live.constraints {
+        let mut constraint = constraint.clone();
+        let made = constraint.made_name(&live.name, 0);
+        let unnamed = constraint
+            .name
+            .as_ref()
+            .is_some_and(|name| name.as_str().starts_with(made.as_str()));
+        let known = |name: &Option<Name>| name.as_ref().and_then(|name| record.constraint(name));
+        if unnamed && known(&constraint.name).is_none() {
+            let same = |other: &&Constraint| {
+                other.rule == constraint.rule
+                    && other.deferrable == constraint.deferrable
+                    && other.native == constraint.native
+                    && other.name.as_ref().is_some_and(|name| {
+                        live.constraint(name).is_none() && named.constraint(name).is_none()
+                    })
+            };
+            if let Some(recorded) = record.constraints.iter().find(same) {
+                constraint.name.clone_from(&recorded.name);
+            }
+        }
+        named.insert_constraint(constraint);
+    }
+    named
 }
 
 fn normal_index(index: &Index) -> Index {
@@ -163,6 +209,7 @@ impl Compilation<'_> {
                     self.refuse(at, taken_reason(&rename.to), "choose another name");
                 }
                 self.check_name(at, &rename.to);
+                self.check_virtual(at, &resolved.before, &rename.from, &rename.from);
                 let statement = sql()
                     .words("ALTER TABLE ")
                     .name(&rename.from)
@@ -172,23 +219,7 @@ impl Compilation<'_> {
                 self.step(at, statement);
             }
             Operation::AddField(add) => {
-                if let Some(collection) = resolved.before.collection(&add.collection)
-                    && collection.fields.iter().any(|field| {
-                        field
-                            .name
-                            .as_str()
-                            .eq_ignore_ascii_case(add.field.name.as_str())
-                    })
-                {
-                    self.refuse(
-                        at,
-                        format!(
-                            "SQLite does not tell {} from a field that is there",
-                            add.field.name
-                        ),
-                        "choose another name",
-                    );
-                }
+                self.check_alike(at, &resolved.before, &add.collection, &add.field.name, None);
                 self.check_field(at, &add.field);
                 match native_add(add) {
                     true => {
@@ -200,7 +231,9 @@ impl Compilation<'_> {
                             .words("ALTER TABLE ")
                             .name(&add.collection)
                             .words(" ADD COLUMN ");
-                        self.step(at, column(text, &add.field, strict, None).finish());
+                        let required = add.field.required;
+                        let text = column(text, &add.field, strict, required, None);
+                        self.step(at, text.finish());
                     }
                     false => return self.rebuild_from(at, &add.collection),
                 }
@@ -215,6 +248,9 @@ impl Compilation<'_> {
                 self.step(at, statement);
             }
             Operation::RenameField(rename) => {
+                let (name, before) = (&rename.collection, &resolved.before);
+                self.check_alike(at, before, name, &rename.to, Some(&rename.from));
+                self.check_virtual(at, before, name, &rename.from);
                 let statement = sql()
                     .words("ALTER TABLE ")
                     .name(&rename.collection)
@@ -233,11 +269,19 @@ impl Compilation<'_> {
             Operation::Raw(raw) => self.raw(at, raw),
             Operation::Restore(restore) => {
                 for native in &restore.remove {
+                    self.check_stale(at, native);
                     let statement = match native.kind.as_str() {
                         "trigger" => sql().words("DROP TRIGGER ").name(&native.name).finish(),
                         "view" => sql().words("DROP VIEW ").name(&native.name).finish(),
                         "index" => drop_index(&native.name),
-                        "table" => sql().words("DROP TABLE ").name(&native.name).finish(),
+                        "table" | "virtual table" => {
+                            let reason = format!(
+                                "the {} {} would go with its rows, which nothing brings back",
+                                native.kind, native.name
+                            );
+                            self.refuse(at, reason, "drop it with raw first, if it may go");
+                            continue;
+                        }
                         kind => {
                             let reason = format!("SQLite has no {kind}");
                             self.refuse(at, reason, "write the statement with raw");
@@ -266,6 +310,86 @@ impl Compilation<'_> {
             Operation::DropConstraint(drop) => return self.rebuild_from(at, &drop.collection),
         }
         at + 1
+    }
+
+    /// SQLite has no case in names.
+    fn check_alike(
+        &mut self,
+        at: usize,
+        schema: &Schema,
+        collection: &Name,
+        name: &Name,
+        besides: Option<&Name>,
+    ) {
+        let alike = schema.collection(collection).and_then(|collection| {
+            collection.fields.iter().find(|field| {
+                Some(&field.name) != besides
+                    && field.name.as_str().eq_ignore_ascii_case(name.as_str())
+            })
+        });
+        if let Some(field) = alike {
+            self.refuse(
+                at,
+                format!(
+                    "SQLite does not tell {name} from the field {} that is there",
+                    field.name
+                ),
+                "choose another name",
+            );
+        }
+    }
+
+    /// A virtual table does not follow new names of what it stands on.
+    fn check_virtual(&mut self, at: usize, schema: &Schema, collection: &Name, name: &Name) {
+        let broken: Vec<String> = schema
+            .natives()
+            .filter(|native| {
+                native.kind == "virtual table"
+                    && native.after.contains(collection)
+                    && names_it(&native.definition, name)
+            })
+            .map(|native| native.name.to_string())
+            .collect();
+        if !broken.is_empty() {
+            self.refuse(
+                at,
+                format!(
+                    "the virtual table {} names it, and would not follow",
+                    broken.join(", ")
+                ),
+                "drop the virtual table with raw first, and make it again with the new name",
+            );
+        }
+    }
+
+    /// A definition that a renaming in the same migration changes is not known before it has run, where
+    /// its words do not tell what they mean.
+    fn check_stale(&mut self, at: usize, native: &NativeDefinition) {
+        let renamed = self.operations.iter().take(at).find_map(|earlier| {
+            let (about, from) = match &earlier.operation {
+                Operation::RenameCollection(rename) => (&rename.from, &rename.from),
+                Operation::RenameField(rename) => (&rename.collection, &rename.from),
+                _ => return None,
+            };
+            let before = earlier.before.native(native)?;
+            let after = earlier.after.native(native)?;
+            let stands = earlier
+                .before
+                .natives_about(about)
+                .any(|other| other == before);
+            (stands && names_it(&before.definition, from) && before.definition == after.definition)
+                .then(|| earlier.operation.describe())
+        });
+        if let Some(renamed) = renamed {
+            self.refuse(
+                at,
+                format!(
+                    "the {} {} has to fall and return, and how it reads after \"{renamed}\" is known only then",
+                    native.kind, native.name
+                ),
+                "put the renaming in a migration of its own",
+            );
+        }
     }
 
     fn normalize_changes(&self, before: &Collection, after: &Collection) -> bool {
@@ -333,13 +457,21 @@ impl Compilation<'_> {
         if collection.options.sql.without_rowid && collection.primary_key().is_none() {
             self.refuse(at, "a table without rowids needs a primary key", "add one");
         }
+        let foreign = |field: &&Field| {
+            !STRICT_TYPES.contains(
+                &Words::of(field, true)
+                    .declared
+                    .to_ascii_uppercase()
+                    .as_str(),
+            )
+        };
         if collection.options.sql.strict
-            && let Some(field) = collection.fields.iter().find(|f| !f.native.is_empty())
+            && let Some(field) = collection.fields.iter().find(foreign)
         {
             self.refuse(
                 at,
                 format!(
-                    "{} has a native type, and a strict table takes SQLite's five types alone",
+                    "{} has a native type, and a strict table takes INT, INTEGER, REAL, TEXT, BLOB and ANY alone",
                     field.name
                 ),
                 "leave out strict, or the native type",
@@ -360,6 +492,15 @@ impl Compilation<'_> {
                 && expression.text(BackendName::Sqlite).is_none()
             {
                 self.no_expression(at, &format!("the check {name}"));
+            }
+            if let Some(native) = constraint.native.get(&BackendName::Sqlite)
+                && let Err(why) = ductape_core::expression::check(native)
+            {
+                self.refuse(
+                    at,
+                    format!("the own words of the constraint {name}: {why}"),
+                    "write what follows the constraint's name in CREATE TABLE",
+                );
             }
         }
     }
@@ -410,10 +551,8 @@ impl Compilation<'_> {
 
     fn check_index(&mut self, at: usize, index: &Index, name: &Name, before: &Schema, own: &Name) {
         self.check_name(at, name);
-        let other = before.collections().any(|collection| {
-            collection.name.as_str().eq_ignore_ascii_case(name.as_str())
-                || collection.name != *own && has_index(collection, name)
-        });
+        let other = before.collections_alike(name).next().is_some()
+            || before.index_owners(name).any(|owner| owner != own);
         if other || own.as_str().eq_ignore_ascii_case(name.as_str()) {
             self.refuse(
                 at,
@@ -518,12 +657,34 @@ impl Compilation<'_> {
         };
         let mut guards = Vec::new();
         let mut conversions = BTreeMap::new();
+        let mut using: Vec<&Name> = Vec::new();
         for place in at..end {
             if let Some(resolved) = operations.get(place) {
+                if let Operation::ModifyField(modify) = &resolved.operation
+                    && modify.using.contains_key(&BackendName::Sqlite)
+                {
+                    using.push(&modify.field);
+                }
                 self.rebuild_part(place, resolved, before, &mut guards, &mut conversions);
             }
         }
         self.check_collection(end - 1, after);
+        for native in last.after.natives() {
+            if native.kind == "trigger" && native.on.as_ref() == Some(name) {
+                self.check_stale(at, native);
+            }
+        }
+        for field in &after.fields {
+            let Some(old) = before.field(&field.name) else {
+                continue;
+            };
+            if is_required(after, field)
+                && !is_required(before, old)
+                && !using.contains(&&field.name)
+            {
+                guards.push(nulls(before, &field.name));
+            }
+        }
         if Sqlite.normalize(before) == Sqlite.normalize(after) && conversions.is_empty() {
             // What changes stands in the record alone.
             return end;
@@ -540,6 +701,12 @@ impl Compilation<'_> {
                     RiskKind::TableRewrite,
                     format!("SQLite writes {name} anew, and nobody else can write meanwhile"),
                 ));
+                if counting_key(before).is_some() && counting_key(after).is_none() {
+                    step.risks.push(Risk::new(
+                        RiskKind::NotRestored,
+                        format!("how far {name} has counted is forgotten: on the way back it goes on after its largest key"),
+                    ));
+                }
             }
             self.push(step);
         }
@@ -594,7 +761,10 @@ impl Compilation<'_> {
                     .columns()
                     .iter()
                     .any(|column| before.field(column).is_none());
-                if !counting {
+                // SQLite takes a foreign key back over the rows that were there under it.
+                let returns = self.direction == Direction::Down
+                    && matches!(add.constraint.rule, Rule::ForeignKey(..));
+                if !counting && !returns {
                     guards.extend(constraint_guard(before, &add.constraint));
                 }
             }
@@ -659,16 +829,13 @@ impl Compilation<'_> {
             }
             return;
         }
-        if new.required && !old.required {
-            guards.push(nulls(before, &modify.field));
-        }
         if old.generated.is_some() || new.generated.is_some() {
             return;
         }
         if old.field_type == new.field_type {
             return;
         }
-        match conversion(&modify.field, &old.field_type, &new.field_type) {
+        match conversion_of(&old, &new) {
             Some(conversion) => {
                 for (obstacle, what) in &conversion.obstacles {
                     guards.push(guard(
@@ -770,11 +937,7 @@ impl Compilation<'_> {
             None => found.alone,
         };
         let step = self.step(at, text.to_owned());
-        step.effects.push(Effect {
-            target: Target::Anything,
-            before: Mark::Present,
-            after: Mark::Present,
-        });
+        step.effects.push(Effect::of_raw(text));
         if alone {
             step.atomicity = Atomicity::Alone;
             step.risks.push(Risk::new(
@@ -849,6 +1012,16 @@ fn over_new_field(add: &AddConstraint, first: Option<&Collection>, before: &Sche
         .references()
         .filter(|references| references.table == add.collection)
         .map_or(&[] as &[Name], |references| references.columns.as_slice());
+    // So are the rowid and its other name: the rows bring it along.
+    let counts = counts
+        || matches!(add.constraint.rule, Rule::PrimaryKey(_))
+            && before
+                .collection(&add.collection)
+                .is_some_and(|collection| {
+                    let mut keyed = Collection::clone(collection);
+                    keyed.insert_constraint(add.constraint.clone());
+                    rowid_alias(&keyed).is_some()
+                });
     !counts
         && add
             .constraint
@@ -877,25 +1050,16 @@ fn native_add(add: &AddField) -> bool {
 }
 
 /// Whether a collection of another name differs from it only in the case of ASCII letters, or an index
-/// has it.
+/// or a view has it.
 fn taken(schema: &Schema, name: &Name, besides: Option<&Name>) -> bool {
-    schema.collections().any(|collection| {
-        (Some(&collection.name) != besides
-            && collection.name != *name
-            && collection.name.as_str().eq_ignore_ascii_case(name.as_str()))
-            || has_index(collection, name)
-    }) || schema.natives().any(|native| {
-        native.kind == "view" && native.name.as_str().eq_ignore_ascii_case(name.as_str())
-    })
-}
-
-fn has_index(collection: &Collection, name: &Name) -> bool {
-    collection.indexes.iter().any(|index| {
-        index
-            .name
-            .as_ref()
-            .is_some_and(|index| index.as_str().eq_ignore_ascii_case(name.as_str()))
-    })
+    schema
+        .collections_alike(name)
+        .any(|other| Some(&other.name) != besides && other.name != *name)
+        || schema.index_owners(name).next().is_some()
+        || schema.natives().any(|native| {
+            matches!(native.kind.as_str(), "view" | "table")
+                && native.name.as_str().eq_ignore_ascii_case(name.as_str())
+        })
 }
 
 fn taken_reason(name: &Name) -> String {
@@ -904,11 +1068,25 @@ fn taken_reason(name: &Name) -> String {
     )
 }
 
-/// Words and numbers in brackets, as a type is written.
+/// What a strict table takes (stricttables.html, 1).
+const STRICT_TYPES: [&str; 6] = ["INT", "INTEGER", "REAL", "TEXT", "BLOB", "ANY"];
+
+/// Whether a definition has a word that is this name, whatever its case.
+fn names_it(definition: &str, name: &Name) -> bool {
+    tokens(definition).any(|token| {
+        let text = match token {
+            Token::Text(quoted) => Some(quoted.trim_matches('\'').to_owned()),
+            token => token.name(),
+        };
+        text.is_some_and(|text| text.eq_ignore_ascii_case(name.as_str()))
+    })
+}
+
+/// Words and numbers in brackets, as a type is written; none at all is a type, too.
 fn is_type_words(text: &str) -> bool {
-    ductape_core::expression::check(text).is_ok()
+    (text.is_empty() || ductape_core::expression::check(text).is_ok())
         && tokens(text).all(|token| {
-            matches!(token, Token::Word(_) | Token::Number(_))
+            !matches!(token, Token::Symbol(_))
                 || ["(", ")", ",", "-", "+"].iter().any(|s| token.is_symbol(s))
         })
 }

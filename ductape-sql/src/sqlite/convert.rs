@@ -1,6 +1,7 @@
 //! What becomes of values when a field changes, and what stands in the way.
 
 use super::dialect::{cast_name, default_text, literal, sql};
+use super::words::Words;
 use crate::writer::Sql;
 use ductape_core::compiler::Guard;
 use ductape_core::schema::{Constraint, Field, FieldType, References, Rule};
@@ -14,8 +15,27 @@ pub(crate) struct Conversion {
     pub obstacles: Vec<(String, String)>,
 }
 
+/// The conversion of a field; nothing if there is none.
+pub(crate) fn conversion_of(old: &Field, new: &Field) -> Option<Conversion> {
+    let words = old.native.get(&BackendName::Sqlite);
+    let any = words.is_some_and(|native| {
+        let declared = Words::read(native).declared;
+        declared.is_empty() || declared.eq_ignore_ascii_case("ANY")
+    });
+    if !any {
+        return conversion(&old.name, &old.field_type, &new.field_type);
+    }
+    // A column without a type holds anything: mostly texts and numbers.
+    let mut conversion = conversion(&old.name, &FieldType::Text, &new.field_type)?;
+    conversion.obstacles.push((
+        format!("typeof({}) = 'blob'", sql().name(&old.name).finish()),
+        "bytes".to_owned(),
+    ));
+    Some(conversion)
+}
+
 /// The conversion from one type to another; nothing if there is none.
-pub(crate) fn conversion(name: &Name, from: &FieldType, to: &FieldType) -> Option<Conversion> {
+fn conversion(name: &Name, from: &FieldType, to: &FieldType) -> Option<Conversion> {
     use FieldType as T;
     let column = sql().name(name).finish();
     let plain = || Conversion {

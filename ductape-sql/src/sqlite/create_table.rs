@@ -1,14 +1,14 @@
-//! Reading `CREATE TABLE` and `CREATE INDEX` as `sqlite_schema` keeps them.
+//! Reading `CREATE TABLE` as `sqlite_schema` keeps it.
 //!
 //! The pragmas do not tell names of constraints, checks, collations or generated expressions, so the
 //! text is read: cut into tokens, and taken apart by SQLite's own grammar (lang_createtable.html).
 //! Expressions are not looked into.
 
-use ductape_core::expression::{Token, Tokens, tokens};
-use ductape_core::schema::{
-    Constraint, Deferrable, IndexKey, IndexTarget, References, ReferentialAction, Rule,
-};
-use ductape_core::{Expression, Name};
+use super::dialect::sql;
+use super::table::{deferred, foreign_key};
+use super::text::{Walk, plain, split};
+use ductape_core::schema::{Constraint, Deferrable, References, ReferentialAction, Rule};
+use ductape_core::{BackendName, Expression, Name};
 
 /// A column as it is declared.
 #[derive(Debug, Clone, Default)]
@@ -16,6 +16,8 @@ pub(crate) struct ParsedColumn {
     pub name: String,
     pub declared: String,
     pub not_null: bool,
+    /// What happens instead of an error where null is given.
+    pub not_null_conflict: Option<String>,
     pub default: Option<String>,
     pub collation: Option<String>,
     pub generated: Option<(String, bool)>,
@@ -35,170 +37,28 @@ pub(crate) struct ParsedTable {
     pub without_rowid: bool,
 }
 
-/// An index as it is declared.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct ParsedIndex {
-    pub unique: bool,
-    pub keys: Vec<IndexKey>,
-    pub predicate: Option<String>,
-}
+const TABLE_CONSTRAINTS: [&str; 5] = ["CONSTRAINT", "PRIMARY", "UNIQUE", "CHECK", "FOREIGN"];
 
-/// Walks over tokens, one ahead, and knows where in the text it is.
-struct Walk<'t> {
-    text: &'t str,
-    tokens: std::iter::Peekable<Positions<'t>>,
-    /// Where the last token taken ended.
-    end: usize,
-}
-
-struct Positions<'t>(Tokens<'t>);
-
-impl<'t> Iterator for Positions<'t> {
-    type Item = (Token<'t>, usize, usize);
-    fn next(&mut self) -> Option<Self::Item> {
-        let token = self.0.next()?;
-        let end = self.0.position();
-        Some((token, end - token.source().len(), end))
-    }
-}
-
-impl<'t> Walk<'t> {
-    fn new(text: &'t str) -> Self {
-        Self {
-            text,
-            tokens: Positions(tokens(text)).peekable(),
-            end: 0,
-        }
-    }
-
-    fn peek(&mut self) -> Option<Token<'t>> {
-        self.tokens.peek().map(|(token, ..)| *token)
-    }
-
-    fn take(&mut self) -> Option<Token<'t>> {
-        let (token, _, end) = self.tokens.next()?;
-        self.end = end;
-        Some(token)
-    }
-
-    fn word(&mut self, keyword: &str) -> bool {
-        let found = self.peek().is_some_and(|token| token.is_word(keyword));
-        if found {
-            self.take();
-        }
-        found
-    }
-
-    fn symbol(&mut self, symbol: &str) -> bool {
-        let found = self.peek().is_some_and(|token| token.is_symbol(symbol));
-        if found {
-            self.take();
-        }
-        found
-    }
-
-    /// A name, quoted in any of SQLite's ways, texts included.
-    fn name(&mut self) -> Option<String> {
-        let token = self.take()?;
-        match token {
-            Token::Text(quoted) => Some(quoted.trim_matches('\'').replace("''", "'")),
-            token => token.name(),
-        }
-    }
-
-    /// What stands in brackets, as it is written; the opening one comes next.
-    fn bracketed(&mut self) -> Option<String> {
-        if !self.symbol("(") {
-            return None;
-        }
-        let start = self.end;
-        let mut depth = 1;
-        loop {
-            let (token, at, end) = self.tokens.next()?;
-            self.end = end;
-            if token.is_symbol("(") {
-                depth += 1;
-            } else if token.is_symbol(")") {
-                depth -= 1;
-                if depth == 0 {
-                    return self
-                        .text
-                        .get(start..at)
-                        .map(|inner| inner.trim().to_owned());
-                }
-            }
-        }
-    }
-
-    /// A list of names in brackets; what else stands beside a name is passed over.
-    fn names(&mut self) -> Option<Vec<Name>> {
-        let inner = self.bracketed()?;
-        let mut names = Vec::new();
-        for part in split(&inner) {
-            names.push(Name::new(Walk::new(part).name()?).ok()?);
-        }
-        Some(names)
-    }
-
-    fn conflict_clause(&mut self) {
-        if self.word("ON") {
-            self.word("CONFLICT");
-            self.take();
-        }
-    }
-}
-
-/// A text cut at the commas that stand in no brackets.
-fn split(text: &str) -> Vec<&str> {
-    let mut parts = Vec::new();
-    let mut depth = 0_i32;
-    let mut start = 0;
-    for (token, at, end) in Positions(tokens(text)) {
-        if token.is_symbol("(") {
-            depth += 1;
-        } else if token.is_symbol(")") {
-            depth -= 1;
-        } else if token.is_symbol(",") && depth == 0 {
-            parts.extend(text.get(start..at));
-            start = end;
-        }
-    }
-    parts.extend(text.get(start..));
-    parts
-}
-
-/// Reads `CREATE TABLE`; nothing if it is another statement (`CREATE VIRTUAL TABLE`, `AS SELECT`).
+/// Reads `CREATE TABLE`; nothing if it is another statement (`CREATE VIRTUAL TABLE`).
 pub(crate) fn parse_table(text: &str) -> Option<ParsedTable> {
-    let mut walk = Walk::new(text);
-    if !walk.word("CREATE") {
+    let text = plain(text);
+    let mut walk = Walk::new(&text);
+    if !walk.word("CREATE") || !walk.word("TABLE") {
         return None;
-    }
-    let _ = walk.word("TEMP") || walk.word("TEMPORARY");
-    if !walk.word("TABLE") {
-        return None;
-    }
-    if walk.word("IF") {
-        walk.take();
-        walk.take();
     }
     walk.name()?;
-    if walk.symbol(".") {
-        walk.name()?;
-    }
     let body = walk.bracketed()?;
     let mut table = ParsedTable::default();
     for part in split(&body) {
         let mut walk = Walk::new(part);
-        let constraint = match walk.peek() {
-            Some(Token::Word(word)) => ["CONSTRAINT", "PRIMARY", "UNIQUE", "CHECK", "FOREIGN"]
-                .iter()
-                .any(|keyword| word.eq_ignore_ascii_case(keyword)),
-            _ => false,
-        };
-        if constraint {
-            table.constraints.push(table_constraint(&mut walk)?);
-        } else {
+        if !walk.is_next(&TABLE_CONSTRAINTS) {
             table.columns.push(parse_column(&mut walk)?);
+            continue;
+        }
+        // The comma between them may be left out.
+        while walk.peek().is_some() {
+            let constraint = table_constraint(&mut walk, &mut table.columns)?;
+            table.constraints.push(constraint);
         }
     }
     while let Some(token) = walk.take() {
@@ -208,74 +68,135 @@ pub(crate) fn parse_table(text: &str) -> Option<ParsedTable> {
     Some(table)
 }
 
-fn table_constraint(walk: &mut Walk<'_>) -> Option<Constraint> {
-    let mut name = None;
-    if walk.word("CONSTRAINT") {
-        name = Name::new(walk.name()?).ok();
-    }
-    let mut deferrable = None;
-    let rule = if walk.word("PRIMARY") {
-        walk.word("KEY");
-        let columns = walk.names()?;
-        Rule::PrimaryKey(columns)
-    } else if walk.word("UNIQUE") {
-        Rule::Unique(walk.names()?)
-    } else if walk.word("CHECK") {
-        Rule::Check(Expression::new(walk.bracketed()?))
-    } else if walk.word("FOREIGN") {
-        walk.word("KEY");
-        let columns = walk.names()?;
-        let (references, late) = references(walk)?;
-        deferrable = late;
-        Rule::ForeignKey(columns, references)
-    } else {
-        return None;
-    };
-    walk.conflict_clause();
-    Some(Constraint {
-        name,
-        rule,
-        deferrable,
-    })
+/// The keys of a unique or primary key, and what they say that the model does not: how they are
+/// collated and sorted.
+struct Keys {
+    columns: Vec<Name>,
+    says_more: bool,
+    text: String,
+    auto_increment: bool,
 }
 
-fn references(walk: &mut Walk<'_>) -> Option<(References, Option<Deferrable>)> {
+fn keys(walk: &mut Walk<'_>) -> Option<Keys> {
+    let inner = walk.bracketed()?;
+    let mut keys = Keys {
+        columns: Vec::new(),
+        says_more: false,
+        text: String::new(),
+        auto_increment: false,
+    };
+    for part in split(&inner) {
+        let mut walk = Walk::new(part);
+        let column = Name::new(walk.name()?).ok()?;
+        let mut text = sql().name(&column);
+        while let Some(token) = walk.take() {
+            if token.is_word("COLLATE") {
+                let collation = Name::new(walk.name()?.to_ascii_uppercase()).ok()?;
+                text = text.words(" COLLATE ").name(&collation);
+                keys.says_more = true;
+            } else if token.is_word("DESC") {
+                text = text.words(" DESC");
+                keys.says_more = true;
+            } else if token.is_word("AUTOINCREMENT") {
+                keys.auto_increment = true;
+            } else if !token.is_word("ASC") {
+                return None;
+            }
+        }
+        if !keys.text.is_empty() {
+            keys.text.push_str(", ");
+        }
+        keys.text.push_str(&text.finish());
+        keys.columns.push(column);
+    }
+    Some(keys)
+}
+
+impl Keys {
+    /// The constraint, in its own words where the model cannot say it.
+    fn constraint(
+        self,
+        name: Option<Name>,
+        word: &str,
+        conflict: Option<String>,
+        rule: fn(Vec<Name>) -> Rule,
+    ) -> Constraint {
+        let mut constraint = Constraint::new(rule(self.columns));
+        constraint.name = name;
+        if self.says_more || conflict.is_some() {
+            let conflict = conflict.map_or_else(String::new, |word| format!(" ON CONFLICT {word}"));
+            let text = format!("{word} ({}){conflict}", self.text);
+            constraint.native.insert(BackendName::Sqlite, text);
+        }
+        constraint
+    }
+}
+
+fn table_constraint(walk: &mut Walk<'_>, columns: &mut [ParsedColumn]) -> Option<Constraint> {
+    let mut name = None;
+    while walk.word("CONSTRAINT") {
+        name = Name::new(walk.name()?).ok();
+    }
+    if walk.word("PRIMARY") {
+        walk.word("KEY");
+        let keys = keys(walk)?;
+        for column in columns {
+            column.auto_increment |= keys.auto_increment
+                && keys
+                    .columns
+                    .iter()
+                    .any(|key| key.as_str().eq_ignore_ascii_case(&column.name));
+        }
+        let conflict = walk.conflict();
+        Some(keys.constraint(name, "PRIMARY KEY", conflict, Rule::PrimaryKey))
+    } else if walk.word("UNIQUE") {
+        let keys = keys(walk)?;
+        let conflict = walk.conflict();
+        Some(keys.constraint(name, "UNIQUE", conflict, Rule::Unique))
+    } else if walk.word("CHECK") {
+        let mut check = Constraint::new(Rule::Check(Expression::new(walk.bracketed()?)));
+        check.name = name;
+        // Read by SQLite, and without effect (lang_conflict.html).
+        walk.conflict();
+        Some(check)
+    } else if walk.word("FOREIGN") {
+        walk.word("KEY");
+        let columns = keys(walk)?.columns;
+        references(walk, name, columns)
+    } else {
+        None
+    }
+}
+
+/// A foreign key, from `REFERENCES` on.
+fn references(walk: &mut Walk<'_>, name: Option<Name>, columns: Vec<Name>) -> Option<Constraint> {
     if !walk.word("REFERENCES") {
         return None;
     }
     let table = Name::new(walk.name()?).ok()?;
-    let columns = match walk.peek() {
-        Some(token) if token.is_symbol("(") => walk.names()?,
+    let targets = match walk.peek() {
+        Some(token) if token.is_symbol("(") => keys(walk)?.columns,
         _ => Vec::new(),
     };
     let mut references = References {
         table,
-        columns,
+        columns: targets,
         on_delete: None,
         on_update: None,
     };
     let mut deferrable = None;
+    let mut matched = None;
     loop {
         if walk.word("ON") {
             let delete = walk.word("DELETE");
-            if !delete {
-                walk.word("UPDATE");
-            }
-            let action = if walk.word("SET") {
-                if walk.word("NULL") {
-                    ReferentialAction::SetNull
-                } else {
+            let action = match delete || walk.word("UPDATE") {
+                true => referential_action(walk)?,
+                // `ON INSERT` is read, and means nothing.
+                false => {
                     walk.take();
-                    ReferentialAction::SetDefault
+                    referential_action(walk)?;
+                    continue;
                 }
-            } else if walk.word("CASCADE") {
-                ReferentialAction::Cascade
-            } else if walk.word("RESTRICT") {
-                ReferentialAction::Restrict
-            } else {
-                walk.take();
-                walk.take();
-                ReferentialAction::NoAction
             };
             let action = Some(action).filter(|a| *a != ReferentialAction::NoAction);
             if delete {
@@ -284,21 +205,54 @@ fn references(walk: &mut Walk<'_>) -> Option<(References, Option<Deferrable>)> {
                 references.on_update = action;
             }
         } else if walk.word("MATCH") {
-            walk.take();
-        } else if walk.word("DEFERRABLE") {
-            deferrable = Some(Deferrable::Immediate);
-            if walk.word("INITIALLY") {
-                if walk.word("DEFERRED") {
-                    deferrable = Some(Deferrable::Deferred);
-                } else {
-                    walk.take();
-                }
-            }
+            matched = Some(walk.name()?.to_ascii_uppercase());
+        } else if walk.is_next(&["DEFERRABLE"]) {
+            deferrable = late(walk);
         } else {
             break;
         }
     }
-    Some((references, deferrable))
+    let text = (matched.is_some() || references.columns.is_empty()).then(|| {
+        let text = sql().words("FOREIGN KEY (").names(&columns).words(")");
+        let text = foreign_key(text, &references)
+            .maybe(matched, |text, word| text.words(" MATCH ").sql(&word));
+        deferred(text, deferrable).finish()
+    });
+    let mut constraint = Constraint::new(Rule::ForeignKey(columns, references));
+    constraint.name = name;
+    constraint.deferrable = deferrable;
+    if let Some(text) = text {
+        constraint.native.insert(BackendName::Sqlite, text);
+    }
+    Some(constraint)
+}
+
+fn referential_action(walk: &mut Walk<'_>) -> Option<ReferentialAction> {
+    Some(if walk.word("SET") {
+        if walk.word("NULL") {
+            ReferentialAction::SetNull
+        } else {
+            walk.take()?;
+            ReferentialAction::SetDefault
+        }
+    } else if walk.word("CASCADE") {
+        ReferentialAction::Cascade
+    } else if walk.word("RESTRICT") {
+        ReferentialAction::Restrict
+    } else {
+        walk.take()?;
+        walk.take()?;
+        ReferentialAction::NoAction
+    })
+}
+
+/// `DEFERRABLE` and when.
+fn late(walk: &mut Walk<'_>) -> Option<Deferrable> {
+    walk.word("DEFERRABLE");
+    if walk.word("INITIALLY") && walk.take()?.is_word("DEFERRED") {
+        return Some(Deferrable::Deferred);
+    }
+    Some(Deferrable::Immediate)
 }
 
 fn parse_column(walk: &mut Walk<'_>) -> Option<ParsedColumn> {
@@ -317,183 +271,138 @@ fn parse_column(walk: &mut Walk<'_>) -> Option<ParsedColumn> {
     ];
     let mut column = ParsedColumn {
         name: walk.name()?,
+        declared: walk.words_until(&CONSTRAINTS)?,
         ..ParsedColumn::default()
     };
-    let start = walk.tokens.peek().map(|(_, start, _)| *start);
-    let mut end = None;
-    while let Some(token) = walk.peek() {
-        let is_constraint = matches!(token, Token::Word(word)
-            if CONSTRAINTS.iter().any(|keyword| word.eq_ignore_ascii_case(keyword)));
-        if is_constraint {
-            break;
-        }
-        if token.is_symbol("(") {
-            walk.bracketed()?;
-        } else {
-            walk.take();
-        }
-        end = Some(walk.end);
-    }
-    if let (Some(start), Some(end)) = (start, end) {
-        column.declared = walk.text.get(start..end).unwrap_or("").to_owned();
-    }
-    let only = |column: &ParsedColumn| Name::new(&column.name).ok().map(|name| vec![name]);
     let mut name: Option<Name> = None;
-    while let Some(token) = walk.take() {
-        let is = |keyword: &str| token.is_word(keyword);
-        let constraint_name = if is("CONSTRAINT") { None } else { name.take() };
-        if is("CONSTRAINT") {
+    while let Some(token) = walk.peek() {
+        if token.is_word("CONSTRAINT") {
+            walk.take();
             name = Name::new(walk.name()?).ok();
-        } else if is("PRIMARY") {
-            walk.word("KEY");
-            let _ = walk.word("ASC") || walk.word("DESC");
-            walk.conflict_clause();
-            column.auto_increment = walk.word("AUTOINCREMENT");
-            let columns = only(&column)?;
-            column.constraints.push(Constraint {
-                name: constraint_name,
-                rule: Rule::PrimaryKey(columns),
-                deferrable: None,
-            });
-        } else if is("NOT") {
-            if walk.word("NULL") {
-                column.not_null = true;
-                walk.conflict_clause();
-            } else {
-                // NOT DEFERRABLE is what a constraint is anyway.
-                walk.take();
-            }
-        } else if is("NULL") {
-        } else if is("UNIQUE") {
-            walk.conflict_clause();
-            let columns = only(&column)?;
-            column.constraints.push(Constraint {
-                name: constraint_name,
-                rule: Rule::Unique(columns),
-                deferrable: None,
-            });
-        } else if is("CHECK") {
-            let expression = walk.bracketed()?;
-            column.checks.push((constraint_name, expression));
-        } else if is("DEFAULT") {
-            column.default = Some(match walk.peek()? {
-                token if token.is_symbol("(") => format!("({})", walk.bracketed()?),
-                token if token.is_symbol("-") || token.is_symbol("+") => {
-                    walk.take();
-                    format!("{}{}", token.source(), walk.take()?.source())
-                }
-                token => {
-                    walk.take();
-                    let blob = token.is_word("x") && matches!(walk.peek(), Some(Token::Text(_)));
-                    match blob {
-                        true => format!("X{}", walk.take()?.source()),
-                        false => token.source().to_owned(),
-                    }
-                }
-            });
-        } else if is("COLLATE") {
-            column.collation = Some(walk.name()?);
-        } else if is("REFERENCES") {
-            let rest = walk.text.get(walk.end..)?;
-            let mut sub = Walk::new(rest);
-            let source = format!("REFERENCES {}", sub.text);
-            let mut again = Walk::new(&source);
-            let (references, deferrable) = references(&mut again)?;
-            let consumed = again.end.saturating_sub("REFERENCES ".len());
-            while sub.end < consumed {
-                sub.take()?;
-                walk.take()?;
-            }
-            let columns = only(&column)?;
-            column.constraints.push(Constraint {
-                name: constraint_name,
-                rule: Rule::ForeignKey(columns, references),
-                deferrable,
-            });
-        } else if is("GENERATED") || is("AS") {
-            if is("GENERATED") {
-                walk.word("ALWAYS");
-                walk.word("AS");
-            }
-            let expression = walk.bracketed()?;
-            let stored = walk.word("STORED");
-            if !stored {
-                walk.word("VIRTUAL");
-            }
-            column.generated = Some((expression, stored));
+        } else {
+            column_constraint(walk, &mut column, name.take())?;
         }
     }
     Some(column)
 }
 
-/// Reads `CREATE INDEX`.
-pub(crate) fn parse_index(text: &str) -> Option<ParsedIndex> {
-    let mut walk = Walk::new(text);
-    walk.word("CREATE");
-    let mut index = ParsedIndex {
-        unique: walk.word("UNIQUE"),
-        ..ParsedIndex::default()
+fn column_constraint(
+    walk: &mut Walk<'_>,
+    column: &mut ParsedColumn,
+    name: Option<Name>,
+) -> Option<()> {
+    let only = vec![Name::new(&column.name).ok()?];
+    let keys = |columns: Vec<Name>| Keys {
+        text: sql().names(&columns).finish(),
+        columns,
+        says_more: false,
+        auto_increment: false,
     };
-    if !walk.word("INDEX") {
+    if walk.is_next(&["REFERENCES"]) {
+        column.constraints.push(references(walk, name, only)?);
+    } else if walk.is_next(&["DEFERRABLE"]) {
+        let deferrable = late(walk);
+        if let Some(last) = column.constraints.last_mut() {
+            last.deferrable = deferrable;
+            for text in last.native.values_mut() {
+                *text = deferred(sql().sql(text), deferrable).finish();
+            }
+        }
+    } else if walk.word("PRIMARY") {
+        walk.word("KEY");
+        let descending = walk.word("DESC");
+        walk.word("ASC");
+        let conflict = walk.conflict();
+        column.auto_increment = walk.word("AUTOINCREMENT");
+        let words = conflict
+            .as_ref()
+            .map_or_else(String::new, |word| format!(" ON CONFLICT {word}"));
+        let mut key = keys(only).constraint(name, "PRIMARY KEY", conflict, Rule::PrimaryKey);
+        if descending || column.auto_increment && !words.is_empty() {
+            // These can be said at the column alone.
+            let text = format!(
+                "PRIMARY KEY{}{words}{}",
+                if descending { " DESC" } else { "" },
+                if column.auto_increment {
+                    " AUTOINCREMENT"
+                } else {
+                    ""
+                },
+            );
+            key.native.insert(BackendName::Sqlite, text);
+        }
+        column.constraints.push(key);
+    } else if walk.word("NOT") {
+        if walk.word("NULL") {
+            column.not_null = true;
+            column.not_null_conflict = walk.conflict();
+        } else {
+            // NOT DEFERRABLE is what a constraint is anyway.
+            walk.take();
+            if walk.word("INITIALLY") {
+                walk.take();
+            }
+        }
+    } else if walk.word("NULL") {
+        walk.conflict();
+    } else if walk.word("UNIQUE") {
+        let conflict = walk.conflict();
+        column
+            .constraints
+            .push(keys(only).constraint(name, "UNIQUE", conflict, Rule::Unique));
+    } else if walk.word("CHECK") {
+        column.checks.push((name, walk.bracketed()?));
+        walk.conflict();
+    } else if walk.word("DEFAULT") {
+        column.default = Some(default(walk)?);
+    } else if walk.word("COLLATE") {
+        column.collation = Some(walk.name()?);
+    } else if walk.is_next(&["GENERATED", "AS"]) {
+        if walk.word("GENERATED") {
+            walk.word("ALWAYS");
+        }
+        walk.word("AS");
+        let expression = walk.bracketed()?;
+        let stored = walk.word("STORED");
+        walk.word("VIRTUAL");
+        column.generated = Some((expression, stored));
+    } else {
         return None;
     }
-    if walk.word("IF") {
-        walk.take();
-        walk.take();
-    }
-    walk.name()?;
-    if walk.symbol(".") {
-        walk.name()?;
-    }
-    walk.word("ON");
-    walk.name()?;
-    let keys = walk.bracketed()?;
-    for part in split(&keys) {
-        index.keys.push(parse_key(part)?);
-    }
-    if walk.word("WHERE") {
-        index.predicate = text
-            .get(walk.end..)
-            .map(|rest| rest.trim().trim_end_matches(';').trim().to_owned());
-    }
-    Some(index)
+    Some(())
 }
 
-fn parse_key(part: &str) -> Option<IndexKey> {
-    let all: Vec<(Token<'_>, usize, usize)> = Positions(tokens(part)).collect();
-    let mut length = all.len();
-    let mut descending = false;
-    let mut collation = None;
-    if let Some((token, ..)) = all.get(length.wrapping_sub(1)) {
-        if token.is_word("DESC") {
-            descending = true;
-            length -= 1;
-        } else if token.is_word("ASC") {
-            length -= 1;
-        }
+/// What stands after `DEFAULT`; a name there is a text.
+fn default(walk: &mut Walk<'_>) -> Option<String> {
+    const WORDS: [&str; 6] = [
+        "NULL",
+        "TRUE",
+        "FALSE",
+        "CURRENT_DATE",
+        "CURRENT_TIME",
+        "CURRENT_TIMESTAMP",
+    ];
+    let token = walk.peek()?;
+    if token.is_symbol("(") {
+        return Some(format!("({})", walk.bracketed()?));
     }
-    if length >= 3
-        && all
-            .get(length - 2)
-            .is_some_and(|(token, ..)| token.is_word("COLLATE"))
+    if token.is_symbol("-") || token.is_symbol("+") {
+        walk.take();
+        return Some(format!("{}{}", token.source(), walk.take()?.source()));
+    }
+    let known = walk.is_next(&WORDS);
+    walk.take();
+    if token.is_word("x")
+        && let Some(hex) = walk.peek()
+        && hex.source().starts_with('\'')
     {
-        collation = all.get(length - 1).and_then(|(token, ..)| token.name());
-        length -= 2;
+        walk.take();
+        return Some(format!("X{}", hex.source()));
     }
-    let (_, _, end) = all.get(length.checked_sub(1)?)?;
-    let target = match all.first()? {
-        (token @ (Token::Word(_) | Token::Quoted(_)), ..) if length == 1 => {
-            IndexTarget::Field(Name::new(token.name()?).ok()?)
-        }
-        _ => {
-            let text = super::dialect::unwrapped(part.get(..*end)?.trim());
-            IndexTarget::Expression(Expression::new(text))
-        }
-    };
-    let mut key = IndexKey::new(target);
-    key.descending = descending;
-    key.collation = collation.map(|c| c.to_ascii_uppercase());
-    Some(key)
+    match token.name() {
+        Some(name) if !known => Some(sql().text(&name).finish()),
+        _ => Some(token.source().to_owned()),
+    }
 }
 
 #[cfg(test)]
@@ -528,22 +437,5 @@ mod tests {
         );
         assert!(table.columns[4].not_null);
         assert_eq!(table.constraints.len(), 2);
-    }
-
-    #[test]
-    fn an_index_is_read_with_its_keys_and_predicate() {
-        let index = parse_index(
-            "CREATE UNIQUE INDEX \"i\" ON t (\"a\" COLLATE NOCASE DESC, (lower(b)), length(c)) WHERE a > 0",
-        )
-        .unwrap();
-        assert!(index.unique);
-        assert_eq!(index.keys.len(), 3);
-        assert!(index.keys[0].descending);
-        assert_eq!(index.keys[0].collation.as_deref(), Some("NOCASE"));
-        assert_eq!(
-            index.keys[1].target,
-            IndexTarget::Expression("lower(b)".into())
-        );
-        assert_eq!(index.predicate.as_deref(), Some("a > 0"));
     }
 }

@@ -1,5 +1,6 @@
 //! How SQLite writes names, types, values and expressions.
 
+use super::words::Words;
 use crate::writer::{Quoting, Sql};
 use ductape_core::data::{Arithmetic, Comparison, Filter, ValueExpression};
 use ductape_core::schema::{DefaultValue, Field, FieldType, TypeName};
@@ -18,15 +19,8 @@ pub(crate) fn sql() -> Sql {
     Sql::new::<Sqlite>()
 }
 
-/// The type as a column declares it.
-pub(crate) fn column_type(field: &Field, strict: bool) -> String {
-    if let Some(native) = field.native.get(&BackendName::Sqlite) {
-        return native.clone();
-    }
-    type_name(&field.field_type, strict)
-}
-
-fn type_name(field_type: &FieldType, strict: bool) -> String {
+/// A type as a column declares it.
+pub(crate) fn type_name(field_type: &FieldType, strict: bool) -> String {
     if strict {
         return match field_type.name() {
             TypeName::Integer | TypeName::Bigint | TypeName::Smallint | TypeName::Boolean => {
@@ -107,8 +101,22 @@ pub(crate) fn read_type(declared: &str, strict: bool) -> (FieldType, Option<Stri
     match known {
         // Only our own spelling is ours: anything else is kept in its own words.
         Some(known) if declared == type_name(&known, strict) => (known, None),
+        // Anything goes, as it is.
+        _ if strict && upper == "ANY" => (FieldType::Blob, Some(declared.to_owned())),
         _ => (affinity(&upper), Some(declared.to_owned())),
     }
+}
+
+/// Whether a declared type is one that Ductape writes.
+pub(crate) fn is_own_type(declared: &str, strict: bool) -> bool {
+    read_type(declared, strict).1.is_none()
+}
+
+/// The type that the words of a column stand for, and the words where they are more than a type of ours.
+pub(crate) fn read_words(words: &Words, strict: bool) -> (FieldType, Option<String>) {
+    let (field_type, native) = read_type(&words.declared, strict);
+    let native = (native.is_some() || words.says_more()).then(|| words.text());
+    (field_type, native)
 }
 
 /// The type nearest to SQLite's own rules of affinity (datatype3.html, 3.1).
@@ -129,19 +137,23 @@ fn affinity(upper: &str) -> FieldType {
     }
 }
 
-/// The field as SQLite can hold it and give it back.
-pub(crate) fn normal_field(field: &Field, strict: bool) -> Field {
+/// The field of a collection as SQLite can hold it and give it back.
+pub(crate) fn normal_field(collection: &Collection, field: &Field) -> Field {
+    let strict = collection.options.sql.strict;
     let mut normal = field.clone();
     normal.comment = None;
-    normal
-        .native
-        .retain(|backend, _| *backend == BackendName::Sqlite);
-    let (declared, words) = read_type(&column_type(field, strict), strict);
-    normal.native.clear();
-    if let Some(words) = words {
-        normal.native.insert(BackendName::Sqlite, words);
-        normal.field_type = declared;
-    } else if !matches!(field.field_type, FieldType::Enum { .. }) || !field.native.is_empty() {
+    let mut words = Words::of(field, strict);
+    words.not_null = words.not_null.filter(|_| field.required);
+    words.null &= collection.key().contains(&field.name);
+    if words.collation.is_some() && has_collation(&field.field_type) {
+        words.collation = None;
+    }
+    let (declared, native) = read_words(&words, strict);
+    normal.native = native
+        .map(|native| (BackendName::Sqlite, native))
+        .into_iter()
+        .collect();
+    if !matches!(field.field_type, FieldType::Enum { .. }) || !normal.native.is_empty() {
         normal.field_type = declared;
     }
     normal.default = field
@@ -160,6 +172,14 @@ pub(crate) fn normal_field(field: &Field, strict: bool) -> Field {
         .map(|collation| collation.to_ascii_uppercase())
         .filter(|collation| collation != "BINARY");
     normal
+}
+
+/// Whether the model knows a collation of such a field.
+pub(crate) fn has_collation(field_type: &FieldType) -> bool {
+    matches!(
+        field_type,
+        FieldType::String { .. } | FieldType::Text | FieldType::Enum { .. }
+    )
 }
 
 /// A random UUID of version 4, as a text.
@@ -212,7 +232,11 @@ pub(crate) fn read_default(text: &str, field_type: &FieldType) -> Option<Default
         _ => None,
     };
     if let Some(canonical) = value.and_then(|value| field_type.value(&value).ok()) {
-        return Some(DefaultValue::Value(canonical));
+        // A text that the model would spell otherwise is another value to SQLite.
+        let spelled = literal(field_type, &canonical);
+        if !matches!(words.as_slice(), [Token::Text(_)]) || spelled == text {
+            return Some(DefaultValue::Value(canonical));
+        }
     }
     Some(DefaultValue::Expression(unwrapped(text).into()))
 }

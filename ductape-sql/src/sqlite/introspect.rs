@@ -1,10 +1,13 @@
-//! The live schema of a SQLite database, from one query over `sqlite_schema`.
+//! The live schema of a SQLite database, from `sqlite_schema`.
 
-use super::create_table::{ParsedColumn, parse_index, parse_table};
-use super::dialect::{read_default, read_type, sql};
-use ductape_core::expression::{same, tokens};
+use super::create_index::parse_index;
+use super::create_table::{ParsedColumn, ParsedTable, parse_table};
+use super::dialect::{has_collation, read_default, read_words, sql};
+use super::text::{names_in, plain, with_columns};
+use super::words::{Words, rowid_alias};
+use ductape_core::expression::{Token, same, tokens};
 use ductape_core::schema::{
-    Constraint, Field, FieldType, Generated, Index, NativeDefinition, Rule,
+    Constraint, Field, FieldType, Generated, Index, IndexTarget, NativeDefinition, Rule,
 };
 use ductape_core::{BackendName, Collection, Expression, Name, Schema};
 use std::collections::BTreeMap;
@@ -18,54 +21,63 @@ pub(crate) struct SchemaRow {
     pub text: String,
 }
 
-/// The schema that the rows tell; `own` are the names of Ductape's own tables.
-pub(crate) fn schema_of(rows: Vec<SchemaRow>, own: &[&str]) -> Schema {
-    let mut collections: BTreeMap<String, Collection> = BTreeMap::new();
-    let mut natives = Vec::new();
+impl SchemaRow {
+    /// A virtual table keeps what it knows in tables of its own, which are nobody else's business.
+    pub fn is_virtual(&self) -> bool {
+        let mut words = tokens(&self.text);
+        self.kind == "table"
+            && words.next().is_some_and(|word| word.is_word("CREATE"))
+            && words.next().is_some_and(|word| word.is_word("VIRTUAL"))
+    }
+}
+
+/// What a native definition is, where it is a table that the model has no word for.
+pub(crate) const VIRTUAL_TABLE: &str = "virtual table";
+
+/// The schema that the rows tell; `hidden` are Ductape's own tables and those of virtual tables.
+pub(crate) fn schema_of(rows: Vec<SchemaRow>, hidden: &[&str]) -> Schema {
     let rows: Vec<SchemaRow> = rows
         .into_iter()
-        .filter(|row| !own.contains(&row.table.as_str()) && !row.name.starts_with("sqlite_"))
+        .filter(|row| {
+            let own = |name: &&str| name.eq_ignore_ascii_case(&row.table);
+            !hidden.iter().any(own) && !row.name.starts_with("sqlite_")
+        })
         .collect();
+    let mut collections: BTreeMap<String, Collection> = BTreeMap::new();
+    let mut natives = Vec::new();
     for row in rows.iter().filter(|row| row.kind == "table") {
-        if let Some(collection) = collection(row) {
-            collections.insert(row.name.clone(), collection);
-        } else if let Ok(name) = Name::new(&row.name) {
-            natives.push(NativeDefinition {
-                kind: "table".to_owned(),
-                name,
-                definition: row.text.clone(),
-                on: None,
-                after: Vec::new(),
-            });
+        match collection(row) {
+            Some(collection) => {
+                collections.insert(row.name.to_ascii_lowercase(), collection);
+            }
+            None => natives.push(row),
         }
     }
     for row in rows.iter().filter(|row| row.kind != "table") {
-        let Ok(name) = Name::new(&row.name) else {
-            continue;
-        };
-        if row.kind == "index" {
-            if let Some(collection) = collections.get_mut(&row.table)
-                && let Some(parsed) = parse_index(&row.text)
-            {
-                let mut index = Index::new(parsed.keys);
-                index.name = Some(name);
-                index.unique = parsed.unique;
-                index.predicate = parsed.predicate.map(Expression::new);
-                collection.insert_index(index);
+        match collections.get_mut(&row.table.to_ascii_lowercase()) {
+            Some(collection) if row.kind == "index" => {
+                if let Some(index) = index(row, collection) {
+                    collection.insert_index(index);
+                }
             }
-            continue;
+            _ if row.kind == "index" => {}
+            _ => natives.push(row),
         }
-        natives.push(NativeDefinition {
-            kind: row.kind.clone(),
-            on: (row.kind == "trigger")
-                .then(|| Name::new(&row.table).ok())
-                .flatten(),
-            name,
-            definition: row.text.clone(),
-            after: Vec::new(),
-        });
     }
     complete_foreign_keys(&mut collections);
+    let mut named: BTreeMap<String, Name> = collections
+        .iter()
+        .map(|(lower, collection)| (lower.clone(), collection.name.clone()))
+        .collect();
+    for row in natives.iter().filter(|row| row.kind != "trigger") {
+        if let Ok(name) = Name::new(&row.name) {
+            named.insert(row.name.to_ascii_lowercase(), name);
+        }
+    }
+    let natives: Vec<NativeDefinition> = natives
+        .into_iter()
+        .filter_map(|row| native(row, &collections, &named))
+        .collect();
     let mut schema: Schema = collections.into_values().collect();
     for native in natives {
         schema.put_native(native);
@@ -73,19 +85,108 @@ pub(crate) fn schema_of(rows: Vec<SchemaRow>, own: &[&str]) -> Schema {
     schema.of(BackendName::Sqlite)
 }
 
-/// A foreign key that names no columns points at the primary key.
-fn complete_foreign_keys(collections: &mut BTreeMap<String, Collection>) {
-    let keys: BTreeMap<String, Vec<Name>> = collections
+/// A view, a trigger or a table that the model has no word for, after what it names.
+fn native(
+    row: &SchemaRow,
+    collections: &BTreeMap<String, Collection>,
+    named: &BTreeMap<String, Name>,
+) -> Option<NativeDefinition> {
+    let table = row.table.to_ascii_lowercase();
+    let is_virtual = row.is_virtual();
+    let own = (row.kind != "trigger").then(|| row.name.to_ascii_lowercase());
+    let on = collections
+        .get(&table)
+        .filter(|_| row.kind == "trigger")
+        .map(|collection| collection.name.clone());
+    let mut mentioned = names_in(&plain(&row.text), is_virtual);
+    if row.kind == "trigger" {
+        mentioned.insert(table);
+    }
+    Some(NativeDefinition {
+        kind: match is_virtual {
+            true => VIRTUAL_TABLE.to_owned(),
+            false => row.kind.clone(),
+        },
+        after: mentioned
+            .iter()
+            .filter(|name| Some(*name) != own.as_ref())
+            .filter_map(|name| named.get(name))
+            .filter(|name| Some(*name) != on.as_ref())
+            .cloned()
+            .collect(),
+        name: Name::new(&row.name).ok()?,
+        definition: row.text.clone(),
+        on,
+    })
+}
+
+fn index(row: &SchemaRow, collection: &Collection) -> Option<Index> {
+    let parsed = parse_index(&row.text)?;
+    let columns = columns(collection);
+    let mut index = Index::new(parsed.keys);
+    for key in &mut index.fields {
+        match &mut key.target {
+            IndexTarget::Field(name) => *name = as_declared(name, &columns),
+            IndexTarget::Expression(expression) => settle(expression, &columns),
+        }
+    }
+    index.name = Some(Name::new(&row.name).ok()?);
+    index.unique = parsed.unique;
+    index.predicate = parsed
+        .predicate
+        .map(|text| Expression::new(with_columns(&text, &columns)));
+    Some(index)
+}
+
+fn columns(collection: &Collection) -> Vec<Name> {
+    collection
+        .fields
         .iter()
-        .map(|(name, collection)| (name.to_ascii_lowercase(), collection.key().to_vec()))
+        .map(|field| field.name.clone())
+        .collect()
+}
+
+/// A name in the case in which it is declared.
+fn as_declared(name: &Name, columns: &[Name]) -> Name {
+    columns
+        .iter()
+        .find(|column| column.as_str().eq_ignore_ascii_case(name.as_str()))
+        .unwrap_or(name)
+        .clone()
+}
+
+fn settle(expression: &mut Expression, columns: &[Name]) {
+    if let Some(text) = expression.text(BackendName::Sqlite) {
+        *expression = Expression::new(with_columns(text, columns));
+    }
+}
+
+/// A foreign key that names no columns points at the primary key, and names have no case.
+fn complete_foreign_keys(collections: &mut BTreeMap<String, Collection>) {
+    let targets: BTreeMap<String, (Name, Vec<Name>, Vec<Name>)> = collections
+        .iter()
+        .map(|(lower, collection)| {
+            let target = (
+                collection.name.clone(),
+                collection.key().to_vec(),
+                columns(collection),
+            );
+            (lower.clone(), target)
+        })
         .collect();
     for collection in collections.values_mut() {
         for constraint in &mut collection.constraints {
-            if let Rule::ForeignKey(_, references) = &mut constraint.rule
-                && references.columns.is_empty()
-                && let Some(key) = keys.get(&references.table.as_str().to_ascii_lowercase())
+            if let Rule::ForeignKey(own, references) = &mut constraint.rule
+                && let Some((name, key, columns)) =
+                    targets.get(&references.table.as_str().to_ascii_lowercase())
             {
-                references.columns.clone_from(key);
+                references.table = name.clone();
+                if references.columns.is_empty() && key.len() == own.len() {
+                    references.columns.clone_from(key);
+                }
+                for column in &mut references.columns {
+                    *column = as_declared(column, columns);
+                }
             }
         }
     }
@@ -107,40 +208,87 @@ fn collection(row: &SchemaRow) -> Option<Collection> {
         constraints.extend(checks);
     }
     constraints.extend(table.constraints.iter().cloned());
-    for mut constraint in constraints {
-        if let Rule::PrimaryKey(columns) = &constraint.rule {
-            // A rowid's alias is never null; other keys admit null unless they say otherwise.
-            let alias = columns.len() == 1
-                && collection.field(columns.first()?).is_some_and(|field| {
-                    matches!(field.field_type, FieldType::Integer) && field.native.is_empty()
-                });
-            for field in &mut collection.fields {
-                field.required |= alias && columns.contains(&field.name);
-                field.required |= table.without_rowid && columns.contains(&field.name);
-            }
+    let columns = columns(&collection);
+    for field in &mut collection.fields {
+        if let Some(generated) = &mut field.generated {
+            settle(&mut generated.expression, &columns);
         }
+    }
+    for mut constraint in constraints {
+        settle_rule(&mut constraint.rule, &columns);
         if constraint.name.is_none() {
-            let mut number = 0;
-            let mut name = constraint.made_name(&collection.name, number);
-            while collection.constraint(&name).is_some() && number < 1000 {
-                number += 1;
-                let numbered = constraint.made_name(&collection.name, number);
-                name = if numbered == name {
-                    Name::made(name.as_str(), [&Name::made(&number.to_string(), [])])
-                } else {
-                    numbered
-                };
-            }
-            constraint.name = Some(name);
+            constraint.name = Some(made_name(&constraint, &collection));
         }
         collection.insert_constraint(constraint);
     }
+    require_key(&mut collection, &table);
     Some(collection)
 }
 
+fn settle_rule(rule: &mut Rule, columns: &[Name]) {
+    match rule {
+        Rule::PrimaryKey(own) | Rule::Unique(own) | Rule::ForeignKey(own, _) => {
+            for name in own {
+                *name = as_declared(name, columns);
+            }
+        }
+        Rule::Check(expression) => settle(expression, columns),
+    }
+}
+
+/// The name by which a constraint without one is found.
+fn made_name(constraint: &Constraint, collection: &Collection) -> Name {
+    let mut number = 0;
+    let mut name = constraint.made_name(&collection.name, number);
+    while collection.constraint(&name).is_some() && number < 1000 {
+        number += 1;
+        let numbered = constraint.made_name(&collection.name, number);
+        name = if numbered == name {
+            Name::made(name.as_str(), [&Name::made(&number.to_string(), [])])
+        } else {
+            numbered
+        };
+    }
+    name
+}
+
+/// The fields of a key are required, in the model. One that admits null says so in its own words: of a
+/// table with rowids, every one that is neither the rowid nor NOT NULL.
+fn require_key(collection: &mut Collection, table: &ParsedTable) {
+    let alias = rowid_alias(collection).cloned();
+    let key = collection.key().to_vec();
+    for (field, column) in collection.fields.iter_mut().zip(&table.columns) {
+        if !key.contains(&field.name) {
+            continue;
+        }
+        field.required = true;
+        let never = column.not_null || table.without_rowid || table.strict;
+        if !never && alias.as_ref() != Some(&field.name) {
+            let mut words = Words::of(field, table.strict);
+            words.null = true;
+            field.native.insert(BackendName::Sqlite, words.text());
+        }
+    }
+}
+
 fn field(column: &ParsedColumn, strict: bool) -> Option<(Field, Vec<Constraint>)> {
-    let (mut field_type, native) = read_type(&column.declared, strict);
     let name = Name::new(&column.name).ok()?;
+    let mut words = Words {
+        declared: column.declared.clone(),
+        not_null: column.not_null_conflict.clone(),
+        null: false,
+        collation: None,
+    };
+    let (plain_type, _) = read_words(&words, strict);
+    let mut collation = column
+        .collation
+        .as_ref()
+        .map(|collation| collation.to_ascii_uppercase())
+        .filter(|collation| collation != "BINARY");
+    if !has_collation(&plain_type) {
+        words.collation = collation.take();
+    }
+    let (mut field_type, native) = read_words(&words, strict);
     let mut checks = Vec::new();
     for (check_name, text) in &column.checks {
         match enum_values(&name, text) {
@@ -151,11 +299,11 @@ fn field(column: &ParsedColumn, strict: bool) -> Option<(Field, Vec<Constraint>)
             {
                 field_type = FieldType::Enum { values };
             }
-            _ => checks.push(Constraint {
-                name: check_name.clone(),
-                rule: Rule::Check(Expression::new(text)),
-                deferrable: None,
-            }),
+            _ => {
+                let mut check = Constraint::new(Rule::Check(Expression::new(text)));
+                check.name.clone_from(check_name);
+                checks.push(check);
+            }
         }
     }
     let mut field = Field::new(name, field_type);
@@ -167,12 +315,9 @@ fn field(column: &ParsedColumn, strict: bool) -> Option<(Field, Vec<Constraint>)
     field.default = column
         .default
         .as_ref()
+        .filter(|_| !column.auto_increment && column.generated.is_none())
         .and_then(|text| read_default(text, &field.field_type));
-    field.collation = column
-        .collation
-        .as_ref()
-        .map(|collation| collation.to_ascii_uppercase())
-        .filter(|collation| collation != "BINARY");
+    field.collation = collation;
     field.generated = column
         .generated
         .as_ref()
@@ -187,7 +332,7 @@ fn field(column: &ParsedColumn, strict: bool) -> Option<(Field, Vec<Constraint>)
 fn enum_values(name: &Name, text: &str) -> Option<Vec<String>> {
     let values: Vec<String> = tokens(text)
         .filter_map(|token| match token {
-            ductape_core::expression::Token::Text(quoted) => Some(
+            Token::Text(quoted) => Some(
                 quoted
                     .strip_prefix('\'')?
                     .strip_suffix('\'')?
@@ -202,5 +347,6 @@ fn enum_values(name: &Name, text: &str) -> Option<Vec<String>> {
         .texts(values.iter().map(String::as_str))
         .words(")")
         .finish();
-    (!values.is_empty() && same(text, &made)).then_some(values)
+    let distinct: std::collections::BTreeSet<&String> = values.iter().collect();
+    (!values.is_empty() && distinct.len() == values.len() && same(text, &made)).then_some(values)
 }

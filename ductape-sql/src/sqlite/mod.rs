@@ -6,7 +6,11 @@ mod convert;
 mod dialect;
 mod rebuild;
 mod table;
+mod text;
+mod words;
 
+#[cfg(feature = "sqlite")]
+mod create_index;
 #[cfg(feature = "sqlite")]
 mod create_table;
 #[cfg(feature = "sqlite")]

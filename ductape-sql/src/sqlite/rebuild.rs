@@ -8,8 +8,8 @@
 use super::convert::{Conversion, fill, neutral};
 use super::dialect::sql;
 use super::table::{counting_key, create_index, create_table};
+use super::words::rowid_alias;
 use ductape_core::compiler::Setting;
-use ductape_core::schema::{FieldType, Rule};
 use ductape_core::{Collection, Name, Schema};
 use std::collections::BTreeMap;
 
@@ -33,8 +33,6 @@ pub(crate) fn rebuild(
     conversions: &BTreeMap<Name, Conversion>,
 ) -> Vec<String> {
     let new = Name::made("ductape_new", [&after.name]);
-    let mut statements = vec![create_table(after, Some(&new))];
-
     let mut targets: Vec<&Name> = Vec::new();
     let mut sources = Vec::new();
     for field in &after.fields {
@@ -56,20 +54,32 @@ pub(crate) fn rebuild(
             sources.push(source);
         }
     }
-    let rowid = keeps_rowid(before) && keeps_rowid(after);
+    let mut sources: Vec<String> = sources;
+    let mut targets: Vec<Name> = targets.into_iter().cloned().collect();
+    if let Some((target, source)) = rowids(before, after) {
+        if let Some(place) = targets.iter().position(|name| *name == target) {
+            targets.remove(place);
+            sources.remove(place);
+        }
+        targets.insert(0, target);
+        sources.insert(0, source);
+    }
+    let table = create_table(after, Some(&new));
     let copy = sql()
-        .words("INSERT INTO ")
+        // A clause of the table must not drop or replace rows on their way.
+        .words(match table.contains("ON CONFLICT") {
+            true => "INSERT OR ABORT INTO ",
+            false => "INSERT INTO ",
+        })
         .name(&new)
         .words(" (")
-        .words_if(rowid, "_rowid_, ")
-        .names(targets)
+        .names(&targets)
         .words(") SELECT ")
-        .words_if(rowid, "_rowid_, ")
         .sql(&sources.join(", "))
         .words(" FROM ")
         .name(&before.name)
         .finish();
-    statements.push(copy);
+    let mut statements = vec![table, copy];
 
     if counting_key(before).is_some() && counting_key(after).is_some() {
         // The counter goes on where it was, also where the last rows are gone.
@@ -112,17 +122,31 @@ pub(crate) fn rebuild(
     statements
 }
 
-/// Whether rows have a number of their own that is no field: it is kept, since others may rely on it.
-fn keeps_rowid(collection: &Collection) -> bool {
-    let aliased = collection.constraints.iter().any(|constraint| {
-        matches!(&constraint.rule, Rule::PrimaryKey(columns) if columns.len() == 1
-        && columns.iter().all(|name| collection.field(name).is_some_and(|field| {
-            matches!(field.field_type, FieldType::Integer | FieldType::Bigint)
-        })))
-    });
-    let named = collection
-        .fields
-        .iter()
-        .any(|field| field.name.as_str().eq_ignore_ascii_case("_rowid_"));
-    !collection.options.sql.without_rowid && !aliased && !named
+/// Where the number of a row goes, and where it comes from: others may rely on it, also where it is no
+/// field. A key that was dropped comes back with it.
+fn rowids(before: &Collection, after: &Collection) -> Option<(Name, String)> {
+    if before.options.sql.without_rowid || after.options.sql.without_rowid {
+        return None;
+    }
+    let source = free_rowid(before)?;
+    let target = match rowid_alias(after) {
+        None => free_rowid(after)?,
+        // It is copied as the field that it is.
+        Some(alias) if before.field(alias).is_some() => return None,
+        Some(alias) => alias.clone(),
+    };
+    Some((target, sql().name(&source).finish()))
+}
+
+/// A name of the rowid that no field has.
+fn free_rowid(collection: &Collection) -> Option<Name> {
+    ["_rowid_", "rowid", "oid"]
+        .into_iter()
+        .find(|word| {
+            !collection
+                .fields
+                .iter()
+                .any(|field| field.name.as_str().eq_ignore_ascii_case(word))
+        })
+        .map(|word| Name::made(word, []))
 }

@@ -3,10 +3,13 @@
 use super::dialect::{Sqlite, sql};
 use super::introspect::{SchemaRow, schema_of};
 use super::lent::Lent;
-use crate::ledger::{LedgerNames, put_sql};
+use crate::ledger::{
+    LedgerNames, StateRows, damaged, entries_sql, log_sql, put_sql, read_head, state_sql,
+    summaries_sql,
+};
 use async_trait::async_trait;
 use ductape_core::compiler::{Action, DataJob, Guard, Setting, Target};
-use ductape_core::{Checksum, Compiler, Schema, Statement, Step, Tag};
+use ductape_core::{Checksum, Compiler, Name, Schema, Statement, Step, Tag};
 use ductape_engine::backend::{
     Advance, Backend, GuardAnswer, Outcome, Reader, Scope, Session, SessionError, Standing, Unit,
     UnitFailure,
@@ -19,6 +22,7 @@ use ductape_engine::ledger::{
 use ductape_engine::{Actor, DbError, Error, ErrorKind, Holder, Patience};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row, SqliteConnection, SqlitePool};
+use std::collections::BTreeSet;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -146,7 +150,17 @@ fn db_error(error: &sqlx::Error) -> DbError {
     let code = error
         .as_database_error()
         .and_then(|error| error.code().map(|code| code.into_owned()));
-    DbError::new(reason(error)).code(code)
+    let message = reason(error);
+    let would_break = ["error in view ", "error in trigger ", "error in index "]
+        .iter()
+        .any(|start| message.starts_with(start));
+    let error = DbError::new(message).code(code);
+    match would_break {
+        true => error.refused(
+            "take what it names away with raw before it, and make it again afterwards in the new words",
+        ),
+        false => error,
+    }
 }
 
 /// Whether another connection was at it: SQLITE_BUSY (5) and SQLITE_LOCKED (6), extended codes included.
@@ -265,27 +279,6 @@ impl Backend for SqliteBackend {
     }
 }
 
-fn read_head(value: &str) -> Result<Head, Error> {
-    let head: Head = serde_json::from_str(value).map_err(|error| {
-        Error::of(
-            ErrorKind::Mismatch,
-            format!("the head of the ledger cannot be read: {error}"),
-        )
-        .hint("the row was changed by hand or is damaged; restore it from a backup")
-    })?;
-    if head.format > LEDGER_FORMAT {
-        return Err(Error::of(
-            ErrorKind::Mismatch,
-            format!(
-                "the ledger has format {}, and this version knows {LEDGER_FORMAT}",
-                head.format
-            ),
-        )
-        .hint("use the newer version of ductape that wrote it"));
-    }
-    Ok(head)
-}
-
 /// Why the lock was not even looked at.
 enum Contention {
     Busy,
@@ -359,6 +352,15 @@ impl SqliteSession {
             .fetch_all(connection)
             .await
             .map_err(|error| db_error(&error))
+    }
+
+    /// The tables in which virtual tables keep what they know.
+    async fn shadow_tables(&mut self) -> Result<Vec<String>, DbError> {
+        let query = "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'shadow'";
+        let rows = self.rows(query.into()).await?;
+        rows.iter()
+            .map(|row| row.try_get(0).map_err(|error| db_error(&error)))
+            .collect()
     }
 
     async fn find_ledger(&mut self) -> Result<bool, DbError> {
@@ -626,20 +628,32 @@ impl SqliteSession {
 
     fn read_entry(row: &SqliteRow) -> Result<Entry, Error> {
         let text = |column: &str| -> Result<String, Error> {
-            row.try_get(column)
-                .map_err(|error| damaged(&format!("column {column}: {error}")))
+            row.try_get(column).map_err(|error| {
+                damaged(&format!(
+                    "a row of the ledger cannot be read: column {column}: {error}"
+                ))
+            })
         };
         let number = |column: &str| -> Result<i64, Error> {
-            row.try_get(column)
-                .map_err(|error| damaged(&format!("column {column}: {error}")))
+            row.try_get(column).map_err(|error| {
+                damaged(&format!(
+                    "a row of the ledger cannot be read: column {column}: {error}"
+                ))
+            })
         };
         let maybe = |column: &str| -> Result<Option<String>, Error> {
-            row.try_get(column)
-                .map_err(|error| damaged(&format!("column {column}: {error}")))
+            row.try_get(column).map_err(|error| {
+                damaged(&format!(
+                    "a row of the ledger cannot be read: column {column}: {error}"
+                ))
+            })
         };
         let summary = Self::read_summary(row)?;
-        let progress: Progress = serde_json::from_str(&text("progress")?)
-            .map_err(|error| damaged(&format!("progress: {error}")))?;
+        let progress: Progress = serde_json::from_str(&text("progress")?).map_err(|error| {
+            damaged(&format!(
+                "a row of the ledger cannot be read: progress: {error}"
+            ))
+        })?;
         Ok(Entry {
             seq: summary.seq,
             name: text("name")?,
@@ -662,16 +676,19 @@ impl SqliteSession {
 
     fn read_summary(row: &SqliteRow) -> Result<EntrySummary, Error> {
         let text = |column: &str| -> Result<String, Error> {
-            row.try_get(column)
-                .map_err(|error| damaged(&format!("column {column}: {error}")))
+            row.try_get(column).map_err(|error| {
+                damaged(&format!(
+                    "a row of the ledger cannot be read: column {column}: {error}"
+                ))
+            })
         };
         let tag: Tag = text("tag")?
             .parse()
-            .map_err(|error| damaged(&format!("{error}")))?;
+            .map_err(|error| damaged(&format!("a row of the ledger cannot be read: {error}")))?;
         let checksum = Checksum::from_text(text("checksum")?)
-            .ok_or_else(|| damaged(&format!("the checksum of {tag} is none")))?;
+            .ok_or_else(|| damaged(&format!("the ledger's checksum of {tag} is none")))?;
         let status = EntryStatus::from_word(&text("status")?)
-            .ok_or_else(|| damaged(&format!("the status of {tag} is none")))?;
+            .ok_or_else(|| damaged(&format!("the ledger's status of {tag} is none")))?;
         Ok(EntrySummary {
             seq: row
                 .try_get("seq")
@@ -682,14 +699,6 @@ impl SqliteSession {
             applied_at: text("applied_at")?,
         })
     }
-}
-
-fn damaged(what: &str) -> Error {
-    Error::of(
-        ErrorKind::Mismatch,
-        format!("a row of the ledger cannot be read: {what}"),
-    )
-    .hint("the row was changed by hand or is damaged; restore it from a backup")
 }
 
 fn unit_failure(error: SessionError) -> UnitFailure {
@@ -729,18 +738,30 @@ impl Reader for SqliteSession {
                 text: text(3)?,
             });
         }
-        let own = [
-            self.names.migrations.as_str(),
-            self.names.log.as_str(),
-            self.names.state.as_str(),
-        ];
-        let all = schema_of(found, &own);
+        let shadows = match found.iter().any(SchemaRow::is_virtual) {
+            true => self.shadow_tables().await?,
+            false => Vec::new(),
+        };
+        let own = [&self.names.migrations, &self.names.log, &self.names.state];
+        let hidden: Vec<&str> = own
+            .into_iter()
+            .map(Name::as_str)
+            .chain(shadows.iter().map(String::as_str))
+            .collect();
+        let all = schema_of(found, &hidden);
         let Scope::Only(names) = scope else {
             return Ok(all);
         };
+        // What a view or a trigger about them names is looked at, too.
+        let beside: BTreeSet<&Name> = names
+            .iter()
+            .flat_map(|name| all.natives_about(name))
+            .flat_map(|native| native.after.iter().chain(&native.on))
+            .collect();
         let mut some = Schema::new().of(ductape_core::BackendName::Sqlite);
         for collection in all.collections() {
             let near = names.contains(&collection.name)
+                || beside.contains(&collection.name)
                 // SQLite has no case in names, so a near one stands in the way.
                 || names.iter().any(|name| name.as_str().eq_ignore_ascii_case(collection.name.as_str()))
                 || collection
@@ -776,26 +797,8 @@ impl Reader for SqliteSession {
         if !self.has_ledger {
             return Ok(Vec::new());
         }
-        let text = sql().words("SELECT * FROM ").name(&self.names.migrations);
-        let text = match query {
-            EntryQuery::All => text.words(" ORDER BY seq"),
-            EntryQuery::Tags(tags) => text
-                .words(" WHERE tag IN (")
-                .texts(tags.iter().map(Tag::as_str))
-                .words(") ORDER BY seq"),
-            EntryQuery::Last(count) => text
-                .words(" WHERE seq IN (SELECT seq FROM ")
-                .name(&self.names.migrations)
-                .words(" ORDER BY seq DESC LIMIT ")
-                .number(*count as i64)
-                .words(") ORDER BY seq"),
-            EntryQuery::Unfinished => text.words(" WHERE status <> 'applied' ORDER BY seq"),
-            EntryQuery::After(seq) => text
-                .words(" WHERE seq > ")
-                .number(*seq)
-                .words(" ORDER BY seq"),
-        };
-        let rows = self.rows(text.finish()).await?;
+        let text = entries_sql::<Sqlite>(&self.names, query);
+        let rows = self.rows(text).await?;
         rows.iter().map(Self::read_entry).collect()
     }
 
@@ -803,11 +806,7 @@ impl Reader for SqliteSession {
         if !self.has_ledger {
             return Ok(Vec::new());
         }
-        let text = sql()
-            .words("SELECT seq, tag, checksum, status, applied_at FROM ")
-            .name(&self.names.migrations)
-            .words(" ORDER BY seq")
-            .finish();
+        let text = summaries_sql::<Sqlite>(&self.names);
         let rows = self.rows(text).await?;
         rows.iter().map(Self::read_summary).collect()
     }
@@ -816,15 +815,7 @@ impl Reader for SqliteSession {
         if !self.has_ledger {
             return Ok(Vec::new());
         }
-        let text = sql()
-            .words("SELECT key, value FROM ")
-            .name(&self.names.state)
-            .words(" WHERE substr(key, 1, ")
-            .number(prefix.chars().count() as i64)
-            .words(") = ")
-            .text(prefix)
-            .words(" ORDER BY key")
-            .finish();
+        let text = state_sql::<Sqlite>(&self.names, &StateRows::Beginning(prefix));
         pairs(&self.rows(text).await?)
     }
 
@@ -832,13 +823,7 @@ impl Reader for SqliteSession {
         if !self.has_ledger {
             return Ok(Vec::new());
         }
-        let text = sql()
-            .words("SELECT key, value FROM ")
-            .name(&self.names.state)
-            .words(" WHERE key IN (")
-            .texts(keys.iter().map(String::as_str))
-            .words(") ORDER BY key")
-            .finish();
+        let text = state_sql::<Sqlite>(&self.names, &StateRows::Keyed(keys));
         pairs(&self.rows(text).await?)
     }
 
@@ -846,11 +831,7 @@ impl Reader for SqliteSession {
         if !self.has_ledger {
             return Ok(Vec::new());
         }
-        let text = sql()
-            .words("SELECT at, action, tag, actor, host, duration_ms, detail FROM ")
-            .name(&self.names.log)
-            .words(" ORDER BY id")
-            .finish();
+        let text = log_sql::<Sqlite>(&self.names);
         let rows = self.rows(text).await?;
         rows.iter()
             .map(|row| {

@@ -1,6 +1,7 @@
 //! How SQLite writes tables and indexes.
 
-use super::dialect::{column_type, default_text, sql};
+use super::dialect::{default_text, sql};
+use super::words::{Words, is_required, words_at_column};
 use crate::writer::Sql;
 use ductape_core::schema::{
     Collection, Constraint, Deferrable, Field, FieldType, Index, IndexKey, IndexTarget, References,
@@ -11,7 +12,7 @@ use ductape_core::{BackendName, Name};
 /// `CREATE TABLE`, under another name if one is given.
 pub(crate) fn create_table(collection: &Collection, name: Option<&Name>) -> String {
     let strict = collection.options.sql.strict;
-    let counting = counting_key(collection);
+    let at_column = key_at_column(collection);
     let mut text = sql()
         .words(if collection.options.sql.temporary {
             "CREATE TEMPORARY TABLE "
@@ -21,13 +22,11 @@ pub(crate) fn create_table(collection: &Collection, name: Option<&Name>) -> Stri
         .name(name.unwrap_or(&collection.name))
         .words(" (\n  ");
     text = text.each(",\n  ", &collection.fields, |text, field| {
-        let key = counting
-            .filter(|(_, counted)| **counted == field.name)
-            .map(|(key, _)| key);
-        column(text, field, strict, key)
+        let key = at_column.filter(|key| key.columns().contains(&field.name));
+        column(text, field, strict, is_required(collection, field), key)
     });
     for constraint in &collection.constraints {
-        if counting.is_some() && matches!(constraint.rule, Rule::PrimaryKey(_)) {
+        if at_column.is_some() && matches!(constraint.rule, Rule::PrimaryKey(_)) {
             continue;
         }
         text = table_constraint(text.words(",\n  "), constraint);
@@ -52,27 +51,48 @@ pub(crate) fn counting_key(collection: &Collection) -> Option<(&Constraint, &Nam
         .map(|field| (key, &field.name))
 }
 
+/// The primary key, where it is written at its column.
+fn key_at_column(collection: &Collection) -> Option<&Constraint> {
+    collection
+        .primary_key()
+        .filter(|key| words_at_column(key).is_some())
+        .or_else(|| counting_key(collection).map(|(key, _)| key))
+}
+
 /// A column definition.
-pub(crate) fn column(mut text: Sql, field: &Field, strict: bool, key: Option<&Constraint>) -> Sql {
+pub(crate) fn column(
+    mut text: Sql,
+    field: &Field,
+    strict: bool,
+    required: bool,
+    key: Option<&Constraint>,
+) -> Sql {
     text = text.name(&field.name);
-    let declared = column_type(field, strict);
-    if !declared.is_empty() {
-        text = text.words(" ").sql(&declared);
+    let words = Words::of(field, strict);
+    if !words.declared.is_empty() {
+        text = text.words(" ").sql(&words.declared);
     }
     if let Some(key) = key {
         text = text
             .maybe(key.name.as_ref(), |text, name| {
                 text.words(" CONSTRAINT ").name(name)
             })
-            .words(" PRIMARY KEY AUTOINCREMENT");
+            .words(" ")
+            .sql(words_at_column(key).unwrap_or("PRIMARY KEY AUTOINCREMENT"));
     }
-    text = text.words_if(field.required, " NOT NULL");
+    if required {
+        text = text
+            .words(" NOT NULL")
+            .maybe(words.not_null.as_ref(), |text, word| {
+                text.words(" ON CONFLICT ").sql(word)
+            });
+    }
     if let Some(default) = &field.default
         && let Some(default) = default_text(default, &field.field_type)
     {
         text = text.words(" DEFAULT ").sql(&default);
     }
-    if let Some(collation) = &field.collation {
+    if let Some(collation) = field.collation.as_ref().or(words.collation.as_ref()) {
         text = match Name::new(collation) {
             Ok(collation) => text.words(" COLLATE ").name(&collation),
             Err(_) => text,
@@ -108,6 +128,9 @@ fn table_constraint(text: Sql, constraint: &Constraint) -> Sql {
     let text = text.maybe(constraint.name.as_ref(), |text, name| {
         text.words("CONSTRAINT ").name(name).words(" ")
     });
+    if let Some(native) = constraint.native.get(&BackendName::Sqlite) {
+        return text.sql(native);
+    }
     match &constraint.rule {
         Rule::PrimaryKey(columns) => text.words("PRIMARY KEY (").names(columns).words(")"),
         Rule::Unique(columns) => text.words("UNIQUE (").names(columns).words(")"),
@@ -117,24 +140,27 @@ fn table_constraint(text: Sql, constraint: &Constraint) -> Sql {
             .words(")"),
         Rule::ForeignKey(columns, references) => {
             let text = text.words("FOREIGN KEY (").names(columns).words(")");
-            foreign_key(text, references, constraint.deferrable)
+            deferred(foreign_key(text, references), constraint.deferrable)
         }
     }
 }
 
-fn foreign_key(text: Sql, references: &References, deferrable: Option<Deferrable>) -> Sql {
-    let text = text
-        .words(" REFERENCES ")
-        .name(&references.table)
-        .words(" (")
-        .names(&references.columns)
-        .words(")")
-        .maybe(action(references.on_delete), |text, action| {
-            text.words(" ON DELETE ").words(action)
-        })
-        .maybe(action(references.on_update), |text, action| {
-            text.words(" ON UPDATE ").words(action)
-        });
+/// A foreign key, from `REFERENCES` on, but for when it is checked.
+pub(crate) fn foreign_key(text: Sql, references: &References) -> Sql {
+    let mut text = text.words(" REFERENCES ").name(&references.table);
+    if !references.columns.is_empty() {
+        text = text.words(" (").names(&references.columns).words(")");
+    }
+    text.maybe(action(references.on_delete), |text, action| {
+        text.words(" ON DELETE ").words(action)
+    })
+    .maybe(action(references.on_update), |text, action| {
+        text.words(" ON UPDATE ").words(action)
+    })
+}
+
+/// When a foreign key is checked.
+pub(crate) fn deferred(text: Sql, deferrable: Option<Deferrable>) -> Sql {
     match deferrable {
         None => text,
         Some(Deferrable::Immediate) => text.words(" DEFERRABLE INITIALLY IMMEDIATE"),

@@ -1,0 +1,277 @@
+//! Many units in one message: each is `BEGIN`, the settings, the fence, its steps, its ledger writes and
+//! `COMMIT`. The server stops at the first statement that fails, and the commands completed tell which.
+
+use super::Postgres;
+use super::client::{Answer, Broken, Client};
+use super::lock::{FENCE_DOWN, Held};
+use super::place::Place;
+use crate::ledger::{LedgerNames, put_sql};
+use ductape_core::compiler::Target;
+use ductape_core::{Name, Step};
+use ductape_engine::backend::{GuardAnswer, Unit, UnitFailure};
+use ductape_engine::{DbError, ledger::Put};
+
+/// The most units of a message, and its most bytes, as far as whole units allow.
+const MOST_UNITS: usize = 50;
+const MOST_BYTES: usize = 256 * 1024;
+
+/// What a statement of a message is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Opening,
+    Fence,
+    Guard { step: usize },
+    Step(usize),
+    Ledger,
+    Commit,
+}
+
+/// Why units were not all done.
+#[derive(Debug)]
+pub(super) enum Stopped {
+    /// For a reason that the engine is told.
+    Failed(UnitFailure),
+    /// Somebody else was in the way; nothing of the unit is left.
+    Contended(Option<usize>, DbError),
+    /// The connection is gone; the ledger tells what was done.
+    Lost(DbError),
+}
+
+/// Units on their way to the server.
+pub(super) struct Batch<'s> {
+    client: &'s mut Client,
+    place: &'s Place,
+    held: &'s Held,
+    text: String,
+    parts: Vec<Part>,
+    units: usize,
+    /// How many units are committed.
+    pub done: usize,
+    /// Whether the last raw unit moved the catalog, told inside its transaction.
+    pub moved: Option<bool>,
+}
+
+impl<'s> Batch<'s> {
+    pub fn new(client: &'s mut Client, place: &'s Place, held: &'s Held) -> Self {
+        Self {
+            client,
+            place,
+            held,
+            text: String::new(),
+            parts: Vec::new(),
+            units: 0,
+            done: 0,
+            moved: None,
+        }
+    }
+
+    /// Does units, up to the first that fails.
+    pub async fn run(&mut self, units: &[Unit]) -> Result<(), Stopped> {
+        for unit in units {
+            self.unit(unit).await?;
+            self.units += 1;
+            if self.units >= MOST_UNITS || self.text.len() >= MOST_BYTES {
+                self.send().await?;
+            }
+        }
+        self.send().await?;
+        Ok(())
+    }
+
+    async fn unit(&mut self, unit: &Unit) -> Result<(), Stopped> {
+        self.add(Part::Opening, "BEGIN");
+        self.add(Part::Opening, &self.place.settings());
+        self.add(Part::Fence, &self.held.fence(self.place));
+        let raw = unit.steps.iter().any(is_raw);
+        let mut mark = None;
+        if raw {
+            self.add(Part::Opening, CATALOG_MARK);
+            mark = self.ask().await?;
+        }
+        for (number, step) in unit.steps.iter().enumerate() {
+            for (at, guard) in step.guards.iter().enumerate() {
+                self.add(Part::Guard { step: number }, &guard.question.to_string());
+                let answer = guard_answer(self.send().await?.last());
+                if answer.count > 0 {
+                    self.roll_back().await;
+                    return Err(Stopped::Failed(UnitFailure::Guarded {
+                        step: number,
+                        guard: at,
+                        answer,
+                    }));
+                }
+            }
+            if raw {
+                // A raw text may be several statements, so it goes by itself.
+                self.send().await?;
+            }
+            self.add(Part::Step(number), &step.shown().to_string());
+            if raw {
+                self.send().await?;
+            }
+        }
+        if raw {
+            // It may have changed the settings under which the ledger is written.
+            self.add(Part::Opening, &self.place.settings());
+            self.add(Part::Opening, CATALOG_MARK);
+            let after = self.ask().await?;
+            self.moved = Some(after != mark);
+        }
+        for put in &unit.puts {
+            self.add(Part::Ledger, &put_sql::<Postgres>(&self.place.names, put));
+        }
+        self.add(Part::Commit, "COMMIT");
+        Ok(())
+    }
+
+    fn add(&mut self, part: Part, statement: &str) {
+        self.text.push_str(statement);
+        // On a line of its own: a statement may end with a comment.
+        self.text.push_str("\n;\n");
+        self.parts.push(part);
+    }
+
+    /// Sends what is waiting; the first value of the last answer.
+    async fn ask(&mut self) -> Result<Option<String>, Stopped> {
+        let answers = self.send().await?;
+        Ok(answers
+            .last()
+            .and_then(|answer| answer.first(0))
+            .map(str::to_owned))
+    }
+
+    /// Sends what is waiting.
+    async fn send(&mut self) -> Result<Vec<Answer>, Stopped> {
+        if self.parts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let text = std::mem::take(&mut self.text);
+        let parts = std::mem::take(&mut self.parts);
+        self.units = 0;
+        match self.client.ask(text).await {
+            Ok(answers) => {
+                self.done += commits(&parts);
+                Ok(answers)
+            }
+            Err(broken) => {
+                // A raw text goes by itself, so that it is the one, however many statements it has.
+                let at = broken.answers.len().min(parts.len().saturating_sub(1));
+                self.done += commits(parts.get(..at).unwrap_or(&[]));
+                let part = parts.get(at).copied().unwrap_or(Part::Commit);
+                Err(self.stopped(part, broken).await)
+            }
+        }
+    }
+
+    async fn stopped(&mut self, part: Part, broken: Broken) -> Stopped {
+        if broken.lost() {
+            return Stopped::Lost(broken.error);
+        }
+        self.roll_back().await;
+        let step = match part {
+            Part::Step(step) | Part::Guard { step } => Some(step),
+            _ => None,
+        };
+        if part == Part::Fence && broken.error.code.as_deref() == Some(FENCE_DOWN) {
+            return Stopped::Failed(UnitFailure::LockLost);
+        }
+        if broken.contended() {
+            return Stopped::Contended(step, broken.error);
+        }
+        Stopped::Failed(UnitFailure::Database {
+            step,
+            error: broken.error,
+        })
+    }
+
+    /// Rolls the unit back. Where that fails the connection is gone, and with it the transaction.
+    async fn roll_back(&mut self) {
+        let _ = self.client.ask("ROLLBACK".to_owned()).await;
+    }
+}
+
+fn commits(parts: &[Part]) -> usize {
+    parts.iter().filter(|part| **part == Part::Commit).count()
+}
+
+/// Whether a step is a text that the migration's author wrote.
+pub(super) fn is_raw(step: &Step) -> bool {
+    step.effects
+        .iter()
+        .any(|effect| effect.target == Target::Anything)
+}
+
+/// What a guard's question answered: how many rows, and a few of them.
+pub(super) fn guard_answer(answer: Option<&Answer>) -> GuardAnswer {
+    let value = |column| answer.and_then(|answer| answer.first(column));
+    GuardAnswer {
+        count: value(0).and_then(|count| count.parse().ok()).unwrap_or(0),
+        examples: value(1).map(str::to_owned).into_iter().collect(),
+    }
+}
+
+/// A text that changes whenever a row of the catalog is made, changed or taken away: every version of a
+/// row has the number of the transaction that wrote it. Rows of the system's own are left out.
+pub(super) const CATALOG_MARK: &str = "SELECT md5(string_agg(part, ' ')) FROM (\
+SELECT 'c' || count(*) || ' ' || coalesce(sum(hashint8extended(oid::bigint << 32 | xmin::text::bigint, 0)), 0) AS part FROM pg_class WHERE oid >= 16384 AND relpersistence <> 't' \
+UNION ALL SELECT 'a' || count(*) || ' ' || coalesce(sum(hashint8extended(attrelid::bigint << 32 | xmin::text::bigint, attnum)), 0) FROM pg_attribute WHERE attrelid >= 16384 \
+UNION ALL SELECT 'd' || count(*) || ' ' || coalesce(sum(hashint8extended(oid::bigint << 32 | xmin::text::bigint, 0)), 0) FROM pg_attrdef \
+UNION ALL SELECT 'k' || count(*) || ' ' || coalesce(sum(hashint8extended(oid::bigint << 32 | xmin::text::bigint, 0)), 0) FROM pg_constraint WHERE oid >= 16384 \
+UNION ALL SELECT 'i' || count(*) || ' ' || coalesce(sum(hashint8extended(indexrelid::bigint << 32 | xmin::text::bigint, 0)), 0) FROM pg_index WHERE indexrelid >= 16384 \
+UNION ALL SELECT 't' || count(*) || ' ' || coalesce(sum(hashint8extended(oid::bigint << 32 | xmin::text::bigint, 0)), 0) FROM pg_type WHERE oid >= 16384 \
+UNION ALL SELECT 'e' || count(*) || ' ' || coalesce(sum(hashint8extended(oid::bigint << 32 | xmin::text::bigint, 0)), 0) FROM pg_enum \
+UNION ALL SELECT 'g' || count(*) || ' ' || coalesce(sum(hashint8extended(oid::bigint << 32 | xmin::text::bigint, 0)), 0) FROM pg_trigger \
+UNION ALL SELECT 'r' || count(*) || ' ' || coalesce(sum(hashint8extended(oid::bigint << 32 | xmin::text::bigint, 0)), 0) FROM pg_rewrite WHERE oid >= 16384 \
+UNION ALL SELECT 'p' || count(*) || ' ' || coalesce(sum(hashint8extended(oid::bigint << 32 | xmin::text::bigint, 0)), 0) FROM pg_policy \
+UNION ALL SELECT 'n' || count(*) || ' ' || coalesce(sum(hashint8extended(oid::bigint << 32 | xmin::text::bigint, 0)), 0) FROM pg_namespace \
+UNION ALL SELECT 'm' || count(*) || ' ' || coalesce(sum(hashint8extended(objoid::bigint << 32 | xmin::text::bigint, objsubid)), 0) FROM pg_description WHERE objoid >= 16384 \
+UNION ALL SELECT 'h' || count(*) || ' ' || coalesce(sum(hashint8extended(inhrelid::bigint << 32 | xmin::text::bigint, 0)), 0) FROM pg_inherits \
+UNION ALL SELECT 'f' || count(*) || ' ' || coalesce(sum(hashint8extended(oid::bigint << 32 | xmin::text::bigint, 0)), 0) FROM pg_proc WHERE oid >= 16384\
+) AS parts";
+
+/// Whether a unit's writes are in the ledger, as an expression; nothing if they leave no trace there.
+pub(super) fn trace(names: &LedgerNames, unit: &Unit) -> Option<String> {
+    unit.puts.iter().find_map(|put| {
+        let text = super::dialect::sql().words("EXISTS (SELECT FROM ");
+        let text = names.table(text, &names.migrations).words(" WHERE seq = ");
+        Some(match put {
+            Put::Insert(entry) | Put::Update(entry) => text
+                .number(entry.seq)
+                .words(" AND tag = ")
+                .text(entry.tag.as_str())
+                .words(" AND status = ")
+                .text(entry.status.word())
+                .words(" AND steps_done = ")
+                .number(entry.steps_done)
+                .words(" AND progress = ")
+                .text(&serde_json::to_string(&entry.progress).unwrap_or_default())
+                .words(")")
+                .finish(),
+            Put::Progress {
+                seq,
+                status,
+                steps_done,
+                progress,
+            } => text
+                .number(*seq)
+                .words(" AND status = ")
+                .text(status.word())
+                .words(" AND steps_done = ")
+                .number(*steps_done)
+                .words(" AND progress = ")
+                .text(&serde_json::to_string(progress).unwrap_or_default())
+                .words(")")
+                .finish(),
+            Put::Delete { seq } => format!("NOT {}", text.number(*seq).words(")").finish()),
+            Put::State { .. } | Put::Log(_) => return None,
+        })
+    })
+}
+
+/// The name of an index as one drops it.
+pub(super) fn index_name(place: &Place, index: &Name) -> String {
+    let text = super::dialect::sql().maybe(place.schema.as_ref(), |text, schema| {
+        text.name(schema).words(".")
+    });
+    text.name(index).finish()
+}

@@ -1,0 +1,302 @@
+//! What PostgreSQL cannot keep, said before anything is touched.
+
+use super::compiler::Compilation;
+use super::enum_type::{enum_type_name, owned_values};
+use super::index::cannot;
+use super::types::server_spelling;
+use ductape_core::compiler::{Direction, Step};
+use ductape_core::expression::{Token, check, tokens};
+use ductape_core::schema::{
+    Constraint, ConstraintType, DefaultValue, Field, FieldType, Index, Rule,
+};
+use ductape_core::{BackendName, Collection, Name, Risk, RiskKind, Schema};
+
+/// The longest VARCHAR (datatype-character).
+const LONGEST_STRING: u32 = 10_485_760;
+/// The longest value of an enum, in bytes (datatype-enum).
+const LONGEST_LABEL: usize = 63;
+/// The most columns of an index (limits).
+const INDEX_COLUMNS: usize = 32;
+/// The most columns of a table (limits).
+const TABLE_COLUMNS: usize = 1600;
+
+impl Compilation<'_> {
+    pub(super) fn check_collection(&mut self, at: usize, collection: &Collection, before: &Schema) {
+        self.check_relation_name(at, &collection.name, before, &collection.name);
+        if collection.fields.len() > TABLE_COLUMNS {
+            self.refuse(
+                at,
+                format!("a table of PostgreSQL has at most {TABLE_COLUMNS} columns"),
+                "spread the fields over several collections",
+            );
+        }
+        for field in &collection.fields {
+            self.check_field(at, field);
+            self.check_enum_type_name(at, &collection.name, field, before);
+        }
+        for constraint in &collection.constraints {
+            self.check_constraint(at, collection, constraint, before);
+        }
+        for index in &collection.indexes {
+            self.check_index(at, &collection.name, index, before);
+        }
+    }
+
+    fn no_expression(&mut self, at: usize, of: &str) {
+        self.refuse(
+            at,
+            format!("{of} has no expression for PostgreSQL"),
+            "add one under \"postgresql\"",
+        );
+    }
+
+    /// Tables, indexes and keys are relations, and their names are of one space in a schema.
+    pub(super) fn check_relation_name(
+        &mut self,
+        at: usize,
+        name: &Name,
+        before: &Schema,
+        own: &Name,
+    ) {
+        let taken = before.collections().find_map(|collection| {
+            if collection.name == *name && collection.name != *own {
+                return Some("a collection");
+            }
+            if collection.index(name).is_some() && collection.name != *own {
+                return Some("an index");
+            }
+            collection
+                .constraint(name)
+                .filter(|constraint| is_relation(constraint) && collection.name != *own)
+                .map(|_| "a key")
+        });
+        let view = before.natives().any(|native| {
+            matches!(native.kind.as_str(), "view" | "materialized view") && native.name == *name
+        });
+        if let Some(what) = taken.or(view.then_some("a view")) {
+            self.refuse(
+                at,
+                format!(
+                    "the name {name} is taken by {what}: PostgreSQL has one space of names for tables, views, indexes and keys"
+                ),
+                "choose another name",
+            );
+        }
+    }
+
+    /// A table is a type of its name, too.
+    pub(super) fn check_enum_type_name(
+        &mut self,
+        at: usize,
+        own: &Name,
+        field: &Field,
+        before: &Schema,
+    ) {
+        if owned_values(field).is_none() {
+            return;
+        }
+        let type_name = enum_type_name(own, &field.name);
+        if before.collection(&type_name).is_some() || type_name == *own {
+            self.refuse(
+                at,
+                format!(
+                    "the enum type of {own}.{} would be called {type_name}, as a collection is",
+                    field.name
+                ),
+                "give the field another name, or make it a string with a check",
+            );
+        }
+    }
+
+    pub(super) fn check_field(&mut self, at: usize, field: &Field) {
+        if let Some(DefaultValue::Expression(expression)) = &field.default
+            && expression.text(BackendName::Postgresql).is_none()
+        {
+            self.no_expression(at, &format!("the default of {}", field.name));
+        }
+        if let Some(generated) = &field.generated
+            && generated.expression.text(BackendName::Postgresql).is_none()
+        {
+            self.no_expression(at, &format!("the generated field {}", field.name));
+        }
+        match field.native.get(&BackendName::Postgresql) {
+            Some(native) => self.check_native(at, native),
+            None => self.check_type(at, field, &field.field_type),
+        }
+    }
+
+    fn check_native(&mut self, at: usize, native: &str) {
+        let type_words = check(native).is_ok()
+            && !server_spelling(native).is_empty()
+            && tokens(native).all(|token| match token {
+                Token::Word(_) | Token::Number(_) => true,
+                Token::Quoted(quoted) => {
+                    quoted.starts_with('"') || quoted == "[]" || is_bounds(quoted)
+                }
+                token => ["(", ")", ",", "-", "+", "."]
+                    .iter()
+                    .any(|symbol| token.is_symbol(symbol)),
+            });
+        if !type_words {
+            self.refuse(
+                at,
+                format!("{native:?} is no type that PostgreSQL could take as it is"),
+                "write words, with numbers in brackets if need be",
+            );
+        }
+    }
+
+    fn check_type(&mut self, at: usize, field: &Field, field_type: &FieldType) {
+        match field_type {
+            FieldType::String { length: Some(n) } if *n > LONGEST_STRING => self.refuse(
+                at,
+                format!(
+                    "a VARCHAR of PostgreSQL has at most {LONGEST_STRING} characters, and {} has {n}",
+                    field.name
+                ),
+                "use the type text",
+            ),
+            FieldType::Enum { values } => {
+                if let Some(long) = values.iter().find(|v| v.len() > LONGEST_LABEL) {
+                    self.refuse(
+                        at,
+                        format!(
+                            "a value of an enum has at most {LONGEST_LABEL} bytes in PostgreSQL, and {long:?} has {}",
+                            long.len()
+                        ),
+                        "shorten it, or use a string with a check",
+                    );
+                }
+            }
+            FieldType::Array { items } => self.check_type(at, field, items),
+            _ => {}
+        }
+    }
+
+    pub(super) fn check_constraint(
+        &mut self,
+        at: usize,
+        collection: &Collection,
+        constraint: &Constraint,
+        before: &Schema,
+    ) {
+        let name = constraint.name.as_ref();
+        let shown = name.map_or("", Name::as_str);
+        if is_relation(constraint)
+            && let Some(name) = name
+        {
+            self.check_relation_name(at, name, before, &collection.name);
+        }
+        match &constraint.rule {
+            Rule::Check(expression) => {
+                if expression.text(BackendName::Postgresql).is_none() {
+                    self.no_expression(at, &format!("the check {shown}"));
+                }
+                if constraint.deferrable.is_some() {
+                    self.refuse(
+                        at,
+                        format!("a check cannot be deferred in PostgreSQL, and {shown} is one"),
+                        "leave out deferrable",
+                    );
+                }
+            }
+            Rule::ForeignKey(_, references) => {
+                let target = match references.table == collection.name {
+                    true => Some(collection),
+                    false => before.collection(&references.table).map(|c| c.as_ref()),
+                };
+                let unlogged = |c: &Collection| c.options.sql.unlogged;
+                if target.is_some_and(|target| unlogged(target) && !unlogged(collection)) {
+                    self.refuse(
+                        at,
+                        format!(
+                            "a logged table cannot point at an unlogged one in PostgreSQL, and {} is unlogged",
+                            references.table
+                        ),
+                        "make both logged or both unlogged",
+                    );
+                }
+            }
+            Rule::PrimaryKey(columns) | Rule::Unique(columns) => {
+                self.check_key_columns(at, columns.len(), shown);
+            }
+        }
+    }
+
+    fn check_key_columns(&mut self, at: usize, count: usize, name: &str) {
+        if count > INDEX_COLUMNS {
+            self.refuse(
+                at,
+                format!("an index of PostgreSQL has at most {INDEX_COLUMNS} columns, and {name} has {count}"),
+                "leave some out",
+            );
+        }
+    }
+
+    pub(super) fn check_index(&mut self, at: usize, own: &Name, index: &Index, before: &Schema) {
+        let name = index.name.as_ref();
+        if let Some(name) = name {
+            if own == name {
+                self.refuse(
+                    at,
+                    format!("the index {name} is called as its collection is"),
+                    "choose another name",
+                );
+            }
+            self.check_relation_name(at, name, before, own);
+        }
+        let shown = name.map_or("", Name::as_str);
+        self.check_key_columns(at, index.fields.len() + index.include.len(), shown);
+        for (reason, hint) in cannot(index) {
+            self.refuse(at, reason, hint);
+        }
+        if index
+            .expressions()
+            .any(|expression| expression.text(BackendName::Postgresql).is_none())
+        {
+            self.no_expression(at, &format!("the index {shown}"));
+        }
+    }
+
+    /// A name that Ductape makes, as PostgreSQL can hold it.
+    pub(super) fn fitting(&self, name: Name) -> Name {
+        super::capabilities::CAPABILITIES.naming().fit(name)
+    }
+
+    /// Tells of what a collection's fields promise and PostgreSQL does not keep.
+    pub(super) fn not_kept(fields: &[&Field], step: &mut Step) {
+        for field in fields {
+            if let FieldType::Binary { length: Some(n) } = field.field_type
+                && !field.native.contains_key(&BackendName::Postgresql)
+            {
+                step.risks.push(Risk::new(
+                    RiskKind::NotEnforced,
+                    format!(
+                        "PostgreSQL's BYTEA has no length: more than {n} bytes fit in {}",
+                        field.name
+                    ),
+                ));
+            }
+        }
+    }
+
+    /// Whether rows that have no value get the type's neutral one, instead of standing in the way.
+    pub(super) fn fills(&self) -> bool {
+        self.direction == Direction::Down
+    }
+}
+
+fn is_relation(constraint: &Constraint) -> bool {
+    matches!(
+        constraint.constraint_type(),
+        ConstraintType::PrimaryKey | ConstraintType::Unique
+    )
+}
+
+/// The `[3]` of an array's type.
+fn is_bounds(quoted: &str) -> bool {
+    quoted
+        .strip_prefix('[')
+        .and_then(|inner| inner.strip_suffix(']'))
+        .is_some_and(|inner| inner.bytes().all(|b| b.is_ascii_digit()))
+}

@@ -1,0 +1,160 @@
+//! One connection, spoken to in the simple protocol: a text of one or many statements out, the answers of
+//! all of them back, in one round trip.
+
+use ductape_engine::DbError;
+use futures_util::TryStreamExt;
+use sqlx::postgres::{PgConnectOptions, PgDatabaseError, PgRow, PgSeverity};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Either, PgConnection, Row};
+use std::time::{Duration, Instant};
+
+/// How long reaching a server may take, unless the URL says.
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What one statement answered: its rows, each value as text, and how many rows it changed.
+#[derive(Debug, Default)]
+pub(super) struct Answer {
+    pub rows: Vec<Vec<Option<String>>>,
+    pub affected: u64,
+}
+
+impl Answer {
+    /// A value of the first row.
+    pub fn first(&self, column: usize) -> Option<&str> {
+        self.rows.first()?.get(column)?.as_deref()
+    }
+}
+
+/// Why a text was not done to its end.
+#[derive(Debug)]
+pub(super) struct Broken {
+    /// The answers of the statements that were done before.
+    pub answers: Vec<Answer>,
+    /// What went wrong.
+    pub error: DbError,
+}
+
+impl Broken {
+    /// Whether the connection is gone, so that nobody knows what the server did.
+    pub fn lost(&self) -> bool {
+        self.error.connection
+    }
+
+    /// Whether somebody else was in the way, and trying again may do (errcodes-appendix): a lock that
+    /// was not to be had in time, a deadlock, a serialization failure.
+    pub fn contended(&self) -> bool {
+        matches!(
+            self.error.code.as_deref(),
+            Some("55P03" | "40P01" | "40001")
+        )
+    }
+}
+
+impl From<Broken> for DbError {
+    fn from(broken: Broken) -> Self {
+        broken.error
+    }
+}
+
+/// A connection. It has no pool to go back to: dropped, it is closed, and whatever lock it held ends with it.
+pub(super) struct Client {
+    connection: PgConnection,
+    since: Instant,
+}
+
+impl Client {
+    /// Reaches the server.
+    pub async fn connect(options: &PgConnectOptions, timeout: Duration) -> Result<Self, DbError> {
+        let since = Instant::now();
+        let reached = tokio::time::timeout(timeout, options.connect()).await;
+        match reached {
+            Ok(Ok(connection)) => Ok(Self { connection, since }),
+            Ok(Err(error)) => {
+                let mut error = db_error(&error);
+                error.connection = true;
+                error.message = format!(
+                    "the server at {} was not reached: {}",
+                    address(options),
+                    error.message
+                );
+                Err(error)
+            }
+            Err(_) => Err(DbError::connection(format!(
+                "the server at {} did not answer within {} s",
+                address(options),
+                timeout.as_secs()
+            ))),
+        }
+    }
+
+    /// How long ago reaching it began.
+    pub fn age(&self) -> Duration {
+        self.since.elapsed()
+    }
+
+    /// Runs a text of one or many statements, up to the first that fails.
+    pub async fn ask(&mut self, text: String) -> Result<Vec<Answer>, Broken> {
+        let mut answers = Vec::new();
+        let mut rows = Vec::new();
+        let mut results = sqlx::raw_sql(AssertSqlSafe(text)).fetch_many(&mut self.connection);
+        loop {
+            match results.try_next().await {
+                Ok(None) => return Ok(answers),
+                Ok(Some(Either::Left(done))) => answers.push(Answer {
+                    rows: std::mem::take(&mut rows),
+                    affected: done.rows_affected(),
+                }),
+                Ok(Some(Either::Right(row))) => rows.push(texts(&row)),
+                Err(error) => {
+                    let error = db_error(&error);
+                    return Err(Broken { answers, error });
+                }
+            }
+        }
+    }
+
+    /// The answer of the last statement of a text.
+    pub async fn answer(&mut self, text: String) -> Result<Answer, DbError> {
+        Ok(self.ask(text).await?.pop().unwrap_or_default())
+    }
+
+    /// Says goodbye. Whether the server hears it or not, the connection is closed.
+    pub async fn close(self) {
+        let _ = tokio::time::timeout(Duration::from_secs(1), self.connection.close()).await;
+    }
+}
+
+/// Where a server is, for people. No user, no password.
+fn address(options: &PgConnectOptions) -> String {
+    match options.get_socket() {
+        Some(socket) => format!("{} (port {})", socket.display(), options.get_port()),
+        None => format!("{}:{}", options.get_host(), options.get_port()),
+    }
+}
+
+/// The values of a row in their text form, as the simple protocol sends them.
+fn texts(row: &PgRow) -> Vec<Option<String>> {
+    (0..row.len())
+        .map(|column| {
+            let value = row.try_get_raw(column).ok()?;
+            Some(value.as_str().ok()?.to_owned())
+        })
+        .collect()
+}
+
+/// What the server or the driver said.
+pub(super) fn db_error(error: &sqlx::Error) -> DbError {
+    let Some(said) = error
+        .as_database_error()
+        .and_then(|error| error.try_downcast_ref::<PgDatabaseError>())
+    else {
+        return DbError::connection(format!("the connection was lost: {error}"));
+    };
+    let mut message = said.message().to_owned();
+    if let Some(detail) = said.detail() {
+        message.push_str(&format!(" ({detail})"));
+    }
+    let mut answer = DbError::new(message).code(Some(said.code().to_owned()));
+    // The server ends the connection with such an answer: a shutdown, pg_terminate_backend.
+    answer.connection = matches!(said.severity(), PgSeverity::Fatal | PgSeverity::Panic);
+    answer
+}

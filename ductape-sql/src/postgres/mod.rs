@@ -1,0 +1,56 @@
+//! PostgreSQL.
+//!
+//! The compiler is pure: the same operations give the same statements, and nothing is asked of a
+//! server. Names stand without a schema; the session's `search_path` says where they live.
+
+mod capabilities;
+mod check;
+mod compiler;
+mod constraint;
+mod convert;
+mod counting;
+mod defaults;
+mod dialect;
+mod effects;
+mod enum_type;
+mod guard;
+mod index;
+mod literal;
+mod modify_field;
+mod native;
+mod normal;
+mod raw;
+mod table;
+mod types;
+mod update;
+mod values;
+
+pub use capabilities::CAPABILITIES;
+pub use dialect::Postgres;
+
+#[cfg(feature = "postgres")]
+mod batch;
+#[cfg(feature = "postgres")]
+mod client;
+#[cfg(feature = "postgres")]
+mod connect;
+#[cfg(feature = "postgres")]
+mod introspect;
+#[cfg(feature = "postgres")]
+mod ledger_tables;
+#[cfg(feature = "postgres")]
+mod lock;
+#[cfg(feature = "postgres")]
+mod place;
+#[cfg(feature = "postgres")]
+mod reader;
+#[cfg(feature = "postgres")]
+mod session;
+#[cfg(feature = "postgres")]
+mod standing;
+
+#[cfg(feature = "postgres")]
+pub use connect::PostgresBackend;
+
+#[cfg(test)]
+mod tests;

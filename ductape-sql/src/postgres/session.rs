@@ -1,0 +1,444 @@
+//! Working under the lock.
+
+use super::batch::{Batch, Stopped, trace};
+use super::client::{Broken, Client};
+use super::connect::PostgresBackend;
+use super::dialect::sql;
+use super::lock::{self, Held, jittered};
+use super::place::Place;
+use async_trait::async_trait;
+use ductape_core::Step;
+use ductape_core::compiler::{Action, DataJob};
+use ductape_engine::backend::{Advance, Outcome, Session, SessionError, Unit, UnitFailure};
+use ductape_engine::ledger::Put;
+use ductape_engine::{Actor, DbError, Error, Patience};
+use std::time::{Duration, Instant};
+
+/// How many rows one batch of data work changes.
+const BATCH: u32 = 5000;
+
+/// How long a unit that others are in the way of is tried again.
+const CONTENTION: Duration = Duration::from_secs(60);
+
+/// How often a connection that was lost is replaced while units are done.
+const RECONNECTS: u32 = 3;
+
+/// A connection for looking or, with the lock, for working.
+pub(super) struct PostgresSession {
+    backend: PostgresBackend,
+    client: Option<Client>,
+    pub(super) place: Place,
+    lock: Option<Lock>,
+    /// What was told of the catalog last, and whether a raw unit has moved it since.
+    pub(super) told_mark: Option<String>,
+    pub(super) moved: Option<bool>,
+}
+
+/// The lock, and what it takes to get it again after the connection was lost.
+struct Lock {
+    actor: Actor,
+    patience: Patience,
+    held: Held,
+}
+
+impl PostgresSession {
+    pub fn for_reading(backend: PostgresBackend, client: Client, place: Place) -> Self {
+        Self {
+            backend,
+            client: Some(client),
+            place,
+            lock: None,
+            told_mark: None,
+            moved: None,
+        }
+    }
+
+    pub async fn locked(
+        backend: PostgresBackend,
+        actor: Actor,
+        patience: Patience,
+    ) -> Result<Self, Error> {
+        let (client, place, held) = lock::take(&backend, &actor, &patience).await?;
+        let lock = Lock {
+            actor,
+            patience,
+            held,
+        };
+        Ok(Self {
+            lock: Some(lock),
+            ..Self::for_reading(backend, client, place)
+        })
+    }
+
+    /// The connection; a new one, with the lock, where the old one was lost.
+    pub(super) async fn client(&mut self) -> Result<&mut Client, SessionError> {
+        if self.client.is_none() {
+            self.reconnect().await?;
+        }
+        self.client
+            .as_mut()
+            .ok_or_else(|| DbError::connection("the connection was lost").into())
+    }
+
+    /// Whether there is a connection that was not lost.
+    pub(super) fn is_connected(&self) -> bool {
+        self.client.is_some()
+    }
+
+    async fn reconnect(&mut self) -> Result<(), SessionError> {
+        let Some(lock) = &mut self.lock else {
+            self.client = Some(self.backend.connect().await?);
+            return Ok(());
+        };
+        // Whoever has the advisory lock now, if it is not the dead connection's server process, has
+        // raised the fence. So the row is looked at first, and the lock is taken again only over an
+        // unchanged one; what the server still does for the dead connection ends before that.
+        let mut client = self.backend.connect().await?;
+        if lock.held.passed_on(&mut client, &self.place).await? {
+            return Err(SessionError::LockLost);
+        }
+        client.close().await;
+        let taken = lock::take_over(&self.backend, &lock.actor, &lock.patience, &lock.held).await;
+        let (client, held) = match taken {
+            Ok(Some((client, _, held))) => (client, held),
+            Ok(None) => return Err(SessionError::LockLost),
+            Err(error) => return Err(DbError::connection(error.to_string()).into()),
+        };
+        lock.held = held;
+        self.client = Some(client);
+        Ok(())
+    }
+
+    /// Runs a text and gives its last answer. A connection that breaks is not used again.
+    pub(super) async fn ask(
+        &mut self,
+        text: String,
+    ) -> Result<Vec<super::client::Answer>, SessionError> {
+        match self.client().await?.ask(text).await {
+            Ok(answers) => Ok(answers),
+            Err(broken) => {
+                self.broke(&broken);
+                Err(broken.error.into())
+            }
+        }
+    }
+
+    fn broke(&mut self, broken: &Broken) {
+        if broken.lost() {
+            self.client = None;
+        }
+    }
+
+    fn held(&self) -> Result<&Held, SessionError> {
+        match &self.lock {
+            Some(lock) => Ok(&lock.held),
+            None => Err(DbError::new("a reader was asked to write").into()),
+        }
+    }
+
+    /// Does units once, up to the first that is not done.
+    async fn once(&mut self, units: &[Unit]) -> (usize, Result<(), Stopped>) {
+        if let Err(error) = self.client().await {
+            return (0, Err(Stopped::Failed(unit_failure(error))));
+        }
+        let (Some(client), Some(lock)) = (&mut self.client, &self.lock) else {
+            let error = DbError::new("a reader was asked to write");
+            let failure = UnitFailure::Database { step: None, error };
+            return (0, Err(Stopped::Failed(failure)));
+        };
+        let mut batch = Batch::new(client, &self.place, &lock.held);
+        let stopped = batch.run(units).await;
+        let (done, moved) = (batch.done, batch.moved);
+        if moved.is_some() {
+            self.moved = moved;
+        }
+        (done, stopped)
+    }
+
+    /// After a lost connection: how many of the units the ledger knows as done.
+    async fn settle(&mut self, units: &[Unit], error: DbError) -> Result<usize, UnitFailure> {
+        self.client = None;
+        let traces: Option<Vec<String>> = units
+            .iter()
+            .map(|unit| trace(&self.place.names, unit))
+            .collect();
+        let Some(traces) = traces else {
+            return Err(UnitFailure::Unknown(error));
+        };
+        let query = sql()
+            .words("SELECT ")
+            .each(", ", traces, |text, trace| text.sql(&trace))
+            .finish();
+        match self.ask(query).await {
+            Ok(answers) => {
+                let row = answers.last().and_then(|answer| answer.rows.first());
+                Ok(row
+                    .into_iter()
+                    .flatten()
+                    .take_while(|done| done.as_deref() == Some("t"))
+                    .count())
+            }
+            Err(SessionError::LockLost) => Err(UnitFailure::LockLost),
+            Err(SessionError::Database(_)) => Err(UnitFailure::Unknown(error)),
+        }
+    }
+
+    /// Runs an opening and shows behind it that the lock is held.
+    async fn open(&mut self, opening: String) -> Result<(), SessionError> {
+        self.client().await?;
+        let fence = self.held()?.fence(&self.place);
+        match self.ask(format!("{opening};\n{fence}")).await {
+            Err(SessionError::Database(error))
+                if error.code.as_deref() == Some(lock::FENCE_DOWN) =>
+            {
+                Err(SessionError::LockLost)
+            }
+            other => other.map(|_| ()),
+        }
+    }
+
+    /// A unit of ledger writes alone.
+    async fn write(&mut self, puts: &[Put]) -> Result<(), SessionError> {
+        let unit = Unit {
+            steps: Vec::new(),
+            puts: puts.to_vec(),
+        };
+        match self.transact(std::slice::from_ref(&unit)).await.1 {
+            None => Ok(()),
+            Some(UnitFailure::LockLost) => Err(SessionError::LockLost),
+            Some(UnitFailure::Unknown(error) | UnitFailure::Database { error, .. }) => {
+                Err(error.into())
+            }
+            Some(UnitFailure::Guarded { .. }) => {
+                Err(DbError::new("a guard failed that was not given").into())
+            }
+        }
+    }
+}
+
+fn unit_failure(error: SessionError) -> UnitFailure {
+    match error {
+        SessionError::LockLost => UnitFailure::LockLost,
+        SessionError::Database(error) => UnitFailure::Database { step: None, error },
+    }
+}
+
+#[async_trait]
+impl Session for PostgresSession {
+    async fn transact(&mut self, units: &[Unit]) -> (usize, Option<UnitFailure>) {
+        let mut done = 0;
+        let mut contended: Option<Instant> = None;
+        let mut reconnects = 0;
+        loop {
+            let left = units.get(done..).unwrap_or(&[]);
+            let (more, stopped) = self.once(left).await;
+            if more > 0 {
+                contended = None;
+            }
+            done += more;
+            match stopped {
+                Ok(()) => return (done, None),
+                Err(Stopped::Failed(failure)) => return (done, Some(failure)),
+                Err(Stopped::Contended(step, mut error)) => {
+                    let since = *contended.get_or_insert_with(Instant::now);
+                    if since.elapsed() >= CONTENTION {
+                        error.message = format!(
+                            "others were in the way for {} s: {}",
+                            since.elapsed().as_secs(),
+                            error.message
+                        );
+                        return (done, Some(UnitFailure::Database { step, error }));
+                    }
+                    tokio::time::sleep(jittered(Duration::from_millis(300))).await;
+                }
+                Err(Stopped::Lost(error)) => {
+                    let left = units.get(done..).unwrap_or(&[]);
+                    reconnects += 1;
+                    if reconnects > RECONNECTS {
+                        self.client = None;
+                        return (done, Some(UnitFailure::Unknown(error)));
+                    }
+                    match self.settle(left, error).await {
+                        Ok(more) => done += more,
+                        Err(failure) => return (done, Some(failure)),
+                    }
+                }
+            }
+        }
+    }
+
+    async fn flush(&mut self) -> Result<(), SessionError> {
+        Ok(())
+    }
+
+    async fn run(&mut self, step: &Step) -> Outcome {
+        let text = match &step.action {
+            Action::Statement(statement) => statement.to_string(),
+            Action::Data(_) => {
+                return Outcome::NotApplied(DbError::new("data work is no statement"));
+            }
+        };
+        // The statement goes by itself, since several in one message are one transaction.
+        if let Err(error) = self.open(self.place.session_settings()).await {
+            return outcome(error);
+        }
+        match self.ask(text.clone()).await {
+            Ok(_) => Outcome::Applied,
+            Err(SessionError::LockLost) => Outcome::LockLost,
+            Err(SessionError::Database(error)) if error.connection => {
+                Outcome::Unknown(error.statement(text))
+            }
+            Err(SessionError::Database(error)) => Outcome::NotApplied(error.statement(text)),
+        }
+    }
+
+    async fn record(&mut self, puts: &[Put]) -> Result<(), SessionError> {
+        self.write(puts).await
+    }
+
+    async fn advance(
+        &mut self,
+        seq: i64,
+        job: &DataJob,
+        cursor: Option<&str>,
+    ) -> Result<Advance, SessionError> {
+        let since = Instant::now();
+        loop {
+            let error = match self.batch(seq, job, cursor).await {
+                Ok(advance) => return Ok(advance),
+                Err(SessionError::LockLost) => return Err(SessionError::LockLost),
+                Err(SessionError::Database(error)) => error,
+            };
+            if !error.connection {
+                self.ask("ROLLBACK".to_owned()).await?;
+            }
+            let contended = matches!(error.code.as_deref(), Some("55P03" | "40P01" | "40001"));
+            if !contended || since.elapsed() >= CONTENTION {
+                return Err(error.into());
+            }
+            tokio::time::sleep(jittered(Duration::from_millis(300))).await;
+        }
+    }
+
+    async fn sleep(&mut self, duration: Duration) {
+        tokio::time::sleep(duration).await;
+    }
+
+    async fn release(mut self: Box<Self>) -> Result<(), SessionError> {
+        let (Some(mut client), Some(lock)) = (self.client.take(), self.lock.take()) else {
+            // The lock ended with its connection.
+            return Ok(());
+        };
+        let released = lock::release(&mut client, &self.place, &lock.held).await;
+        client.close().await;
+        match released {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(SessionError::LockLost),
+            Err(broken) => Err(broken.error.into()),
+        }
+    }
+}
+
+fn outcome(error: SessionError) -> Outcome {
+    match error {
+        SessionError::LockLost => Outcome::LockLost,
+        SessionError::Database(error) => Outcome::NotApplied(error),
+    }
+}
+
+/// The cursor of data work without a key, once all of it is done.
+const ALL_DONE: &str = "done";
+
+impl PostgresSession {
+    /// One batch of an update, along the key, with its cursor in the entry. The last batch writes its
+    /// cursor, too: what is done once is not done again by a run that was killed before it could say so.
+    async fn batch(
+        &mut self,
+        seq: i64,
+        job: &DataJob,
+        cursor: Option<&str>,
+    ) -> Result<Advance, SessionError> {
+        let part = |key: &str| {
+            job.work
+                .get(key)
+                .and_then(|value| value.as_str())
+                .unwrap_or_default()
+        };
+        let (table, set, filter) = (part("table"), part("set"), part("filter"));
+        let key: Vec<&str> = job
+            .work
+            .get("key")
+            .and_then(|key| key.as_array())
+            .into_iter()
+            .flatten()
+            .filter_map(|name| name.as_str())
+            .collect();
+        let keys = key.join(", ");
+        let mut conditions = vec![format!("({filter})")];
+        match cursor {
+            Some(ALL_DONE) if key.is_empty() => return Ok(Advance::Done { rows: 0 }),
+            Some(cursor) => conditions.push(format!("({keys}) > ({cursor})")),
+            None => {}
+        }
+        self.open(format!("BEGIN;\n{}", self.place.settings()))
+            .await?;
+        let mut last = Some(ALL_DONE.to_owned());
+        let mut full = false;
+        if !key.is_empty() {
+            let shown: Vec<String> = key
+                .iter()
+                .map(|name| format!("quote_literal({name}::text)"))
+                .collect();
+            let query = format!(
+                "SELECT count(*) OVER (), {} FROM (SELECT {keys} FROM {table} WHERE {} ORDER BY {keys} LIMIT {BATCH}) AS batch ORDER BY {} LIMIT 1",
+                shown.join(" || ', ' || "),
+                conditions.join(" AND "),
+                key.iter()
+                    .map(|name| format!("{name} DESC"))
+                    .collect::<Vec<_>>()
+                    .join(", "),
+            );
+            let answers = self.ask(query).await?;
+            let answer = answers.last();
+            full = answer.and_then(|a| a.first(0)) == Some(BATCH.to_string().as_str());
+            last = answer.and_then(|a| a.first(1)).map(str::to_owned);
+        }
+        let Some(last) = last else {
+            self.ask("COMMIT".to_owned()).await?;
+            return Ok(Advance::Done { rows: 0 });
+        };
+        if !key.is_empty() {
+            conditions.push(format!("({keys}) <= ({last})"));
+        }
+        let names = &self.place.names;
+        let text = sql()
+            .words("UPDATE ")
+            .sql(table)
+            .words(" SET ")
+            .sql(set)
+            .words(" WHERE ")
+            .sql(&conditions.join(" AND "))
+            .words(";\nUPDATE ");
+        let text = names
+            .table(text, &names.migrations)
+            .words(" SET progress = (progress::jsonb || jsonb_build_object('cursor', ")
+            .text(&last)
+            .words("::text))::text WHERE seq = ")
+            .number(seq)
+            .words(";\nCOMMIT")
+            .finish();
+        let answers = match self.ask(text).await {
+            Ok(answers) => answers,
+            Err(SessionError::Database(error)) => {
+                let shown = job.statement.to_string();
+                return Err(error.statement(shown).into());
+            }
+            Err(error) => return Err(error),
+        };
+        let rows = answers.first().map_or(0, |answer| answer.affected);
+        Ok(match full {
+            true => Advance::More { cursor: last, rows },
+            false => Advance::Done { rows },
+        })
+    }
+}

@@ -1,0 +1,23 @@
+//! The one place where the program asks which databases it has: their compilers, for working without
+//! a connection. With one, [`ductape::Database::connect`] goes by the URL.
+
+use crate::failure::Failure;
+use ductape::ErrorKind;
+use ductape::core::{BackendName, Compiler};
+
+/// The compiler for a database.
+///
+/// # Errors
+/// If this program has none for it.
+pub fn compiler(name: BackendName) -> Result<&'static dyn Compiler, Failure> {
+    match name {
+        BackendName::Sqlite => Ok(&ductape::Sqlite),
+        #[cfg(feature = "dynamodb")]
+        BackendName::Dynamodb => Ok(&ductape::dynamodb::DynamoDb),
+        other => Err(Failure::of(
+            ErrorKind::Unsupported,
+            format!("this program was built without {other}"),
+        )
+        .hint(format!("install it with the feature `{other}`"))),
+    }
+}

@@ -1,0 +1,325 @@
+//! SQLite databases that others have lived in: every change that they have room for, up and down.
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests"
+)]
+
+mod changes;
+mod random;
+mod reading;
+
+use ductape::{Database, Error, ErrorKind, Migration};
+use ductape_core::{Operation, Reversibility, RiskKind};
+use reading::{Reading, Table, complaints, open, read};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+async fn template(folder: &Path, script: &str) -> PathBuf {
+    let file = folder.join("template.db");
+    let mut connection = open(&file).await;
+    sqlx::raw_sql(sqlx::AssertSqlSafe(script.to_owned()))
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    sqlx::Connection::close(connection).await.unwrap();
+    file
+}
+
+async fn connect(file: &Path) -> Database {
+    Database::connect(&format!("sqlite://{}", file.display()))
+        .await
+        .unwrap()
+}
+
+/// What became of a change.
+enum Outcome {
+    There,
+    ThereAndBack,
+    /// Refused, in the plan or because of rows.
+    Refused(Error),
+    /// Applied, and its way back refused as it was foretold.
+    OneWay(Error),
+}
+
+fn is_refusal(error: &Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::Refused
+            | ErrorKind::Unsupported
+            | ErrorKind::Irreversible
+            | ErrorKind::Mismatch
+            | ErrorKind::AlreadyExists
+            | ErrorKind::Invalid
+    ) && error.details().hint.is_some()
+}
+
+/// One change on a copy of the database, up and down.
+async fn try_out(
+    before: &Reading,
+    template: &Path,
+    operation: &Operation,
+) -> Result<Outcome, String> {
+    let file = template.with_file_name("copy.db");
+    std::fs::copy(template, &file).unwrap();
+    let bytes = std::fs::read(&file).unwrap();
+    let db = connect(&file).await;
+    let engine = db.engine();
+    let migration = match Migration::new("change", None, vec![operation.clone()], None) {
+        Ok(migration) => migration,
+        Err(problems) => {
+            return Ok(Outcome::Refused(
+                Error::from(problems).hint("it is told at once"),
+            ));
+        }
+    };
+    let plan = engine.plan(&migration).await;
+    if std::fs::read(&file).unwrap() != bytes {
+        return Err("the plan touched the file".to_owned());
+    }
+    let done = match engine.apply_new(&migration).await {
+        Ok(done) => done,
+        Err(error) => {
+            if let Err(planned) = &plan
+                && planned.kind() != error.kind()
+            {
+                return Err(format!("planned: {planned}\nthen: {error}"));
+            }
+            if !is_refusal(&error) {
+                return Err(format!("up {:?}: {error}", error.kind()));
+            }
+            return match same(before, &read(&file).await, Kept::Everything) {
+                Ok(()) => Ok(Outcome::Refused(error)),
+                Err(difference) => Err(format!("refused ({error}), and touched: {difference}")),
+            };
+        }
+    };
+    let plan = plan.map_err(|error| format!("done, and the plan was refused: {error}"))?;
+    let planned = &plan.migrations[0];
+    let complained = complaints(&file).await;
+    if !complained.is_empty() {
+        return Err(format!("after up: {complained:?}"));
+    }
+    let verification = engine.verify().await.unwrap();
+    if !verification.ok {
+        return Err(format!("after up: {:#?}", verification.differences));
+    }
+    if let Err(error) = engine.down(&done.migration).await {
+        let foretold = planned.reversible != Reversibility::Lossless && is_refusal(&error);
+        return match foretold {
+            true => Ok(Outcome::OneWay(error)),
+            false => Err(format!(
+                "down {:?} after {:?}: {error}",
+                error.kind(),
+                planned.reversible
+            )),
+        };
+    }
+    let forgets = planned
+        .risks
+        .iter()
+        .any(|risk| risk.risk.kind == RiskKind::NotRestored);
+    let kept = match (operation, planned.reversible) {
+        (_, Reversibility::Lossless) if forgets => Kept::Rows,
+        (_, Reversibility::Lossless) => Kept::Everything,
+        (Operation::DropCollection(drop), _) => Kept::AllBut(drop.name.to_string(), None),
+        (Operation::DropField(drop), _) => {
+            Kept::AllBut(drop.collection.to_string(), Some(drop.field.to_string()))
+        }
+        (Operation::ModifyField(modify), _) => Kept::AllBut(
+            modify.collection.to_string(),
+            Some(modify.field.to_string()),
+        ),
+        _ => return Err(format!("nothing should be lost: {:?}", planned.lost)),
+    };
+    same(before, &read(&file).await, kept).map_err(|difference| {
+        format!(
+            "{difference}\nup {:#?}\ndown {:#?}",
+            planned.up, planned.down
+        )
+    })?;
+    let complained = complaints(&file).await;
+    if !complained.is_empty() {
+        return Err(format!("after down: {complained:?}"));
+    }
+    Ok(match planned.reversible {
+        Reversibility::Lossless => Outcome::ThereAndBack,
+        _ => Outcome::There,
+    })
+}
+
+/// What has to be as it was.
+enum Kept {
+    Everything,
+    /// All but how far tables have counted.
+    Rows,
+    /// All but a table's rows, or one column of them.
+    AllBut(String, Option<String>),
+}
+
+fn same(before: &Reading, after: &Reading, kept: Kept) -> Result<(), String> {
+    for (name, lines) in &before.shape {
+        match after.shape.get(name) {
+            None => return Err(format!("{name} is gone")),
+            Some(now) if now != lines => {
+                let gone: Vec<_> = lines.iter().filter(|line| !now.contains(line)).collect();
+                let new: Vec<_> = now.iter().filter(|line| !lines.contains(line)).collect();
+                return Err(format!("{name}\n- {gone:#?}\n+ {new:#?}"));
+            }
+            Some(_) => {}
+        }
+    }
+    if let Some(name) = after
+        .shape
+        .keys()
+        .find(|name| !before.shape.contains_key(*name))
+    {
+        return Err(format!("{name} is new"));
+    }
+    for (name, table) in &before.rows {
+        let now = &after.rows[name];
+        let (mut was, mut is) = (table.clone(), now.clone());
+        match &kept {
+            Kept::Everything => {}
+            Kept::Rows => (was.counter, is.counter) = (None, None),
+            Kept::AllBut(other, _) if other != name => {}
+            Kept::AllBut(_, None) => continue,
+            Kept::AllBut(_, Some(column)) => {
+                (was.counter, is.counter) = (None, None);
+                without(&mut was, column);
+                without(&mut is, column);
+            }
+        }
+        if was != is {
+            return Err(format!("the rows of {name}\n- {was:?}\n+ {is:?}"));
+        }
+    }
+    Ok(())
+}
+
+/// Leaves a column out, and what a generated column makes of it.
+fn without(table: &mut Table, column: &str) {
+    if let Some(place) = table.columns.iter().position(|name| name == column) {
+        table.columns.remove(place);
+        for row in &mut table.rows {
+            row.remove(place);
+        }
+        table.rows.sort();
+    }
+}
+
+/// A message with every name in it left out, so that the same reason is one.
+fn reason(error: &Error, schema: &ductape_core::Schema) -> String {
+    let mut names: Vec<String> = schema
+        .collections()
+        .flat_map(|collection| {
+            let fields = collection.fields.iter().map(|field| field.name.to_string());
+            let constraints = collection
+                .constraints
+                .iter()
+                .flat_map(|c| c.name.iter().map(ToString::to_string));
+            let indexes = collection
+                .indexes
+                .iter()
+                .flat_map(|i| i.name.iter().map(ToString::to_string));
+            fields
+                .chain(constraints)
+                .chain(indexes)
+                .chain([collection.name.to_string()])
+                .collect::<Vec<_>>()
+        })
+        .chain(schema.natives().map(|native| native.name.to_string()))
+        .collect();
+    names.sort_by_key(|name| std::cmp::Reverse(name.len()));
+    let message = error.details().message.clone();
+    let parts: Vec<String> = message
+        .split_inclusive([' ', '.', ',', ':', ';', '(', ')', '"'])
+        .map(|word| {
+            let bare = word.trim_end_matches([' ', '.', ',', ':', ';', '(', ')', '"']);
+            match names.iter().any(|name| name == bare) || bare.parse::<f64>().is_ok() {
+                true => word.replace(bare, "…"),
+                false => word.to_owned(),
+            }
+        })
+        .collect();
+    format!(
+        "{}: {}",
+        error.kind(),
+        parts.concat().chars().take(150).collect::<String>()
+    )
+}
+
+async fn every_change(name: &str, script: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let template = template(folder.path(), script).await;
+    let before = read(&template).await;
+    let schema = connect(&template)
+        .await
+        .engine()
+        .live_schema()
+        .await
+        .unwrap();
+    let only = std::env::var("DUCTAPE_CHANGE").ok();
+    let (mut there, mut back, mut refused, mut one_way) = (0, 0, 0, 0);
+    let mut reasons: BTreeMap<String, (usize, String)> = BTreeMap::new();
+    let mut failures = Vec::new();
+    for operation in changes::all(&schema) {
+        let describe = operation.describe();
+        if only.as_ref().is_some_and(|only| !describe.contains(only)) {
+            continue;
+        }
+        let mut refuse = |error: Error, word: &str| {
+            let entry = reasons
+                .entry(format!("{word} {}", reason(&error, &schema)))
+                .or_insert((0, describe.clone()));
+            entry.0 += 1;
+        };
+        match try_out(&before, &template, &operation).await {
+            Ok(Outcome::ThereAndBack) => back += 1,
+            Ok(Outcome::There) => there += 1,
+            Ok(Outcome::Refused(error)) => {
+                refused += 1;
+                refuse(error, "up:");
+            }
+            Ok(Outcome::OneWay(error)) => {
+                one_way += 1;
+                refuse(error, "down:");
+            }
+            Err(failure) => failures.push(format!("== {describe}\n{failure}")),
+        }
+    }
+    println!(
+        "{name}: {back} changes there and back with everything, {there} with the shape, {one_way} one way as foretold, {refused} refused"
+    );
+    for (reason, (often, example)) in &reasons {
+        println!("  {often:4} {reason}\n         such as: {example}");
+    }
+    assert!(
+        failures.is_empty(),
+        "{} of the changes of {name} failed\n{}",
+        failures.len(),
+        failures.join("\n")
+    );
+    assert!(
+        back > refused / 2,
+        "{back} there and back, {refused} refused"
+    );
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn every_change_of_a_database_with_everything_in_it() {
+    every_change("lived in", include_str!("lived_in.sql")).await;
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn every_change_of_the_shop_of_records() {
+    every_change("chinook", include_str!("chinook.sql")).await;
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn every_change_of_the_shop_of_films() {
+    every_change("sakila", include_str!("sakila.sql")).await;
+}
