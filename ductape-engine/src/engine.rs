@@ -9,7 +9,7 @@ use crate::ledger::{
 };
 use crate::lock::{Actor, Patience};
 use crate::observer::{Event, Observer};
-use crate::prepare::{Prepared, Unprepared, prepare};
+use crate::prepare::{Prepared, Unprepared, prepare, refuse_temporary};
 use crate::report::{Done, Report};
 use crate::set::MigrationSet;
 use crate::settle::Unsettled;
@@ -454,6 +454,7 @@ impl Run<'_> {
             return Ok(());
         }
         self.settle_record().await?;
+        refuse_temporary(self.engine.backend.compiler(), &migrations)?;
         let scope = scope_of(migrations.iter().flat_map(|m| m.up()));
         let mut rest = migrations;
         while !rest.is_empty() {
