@@ -261,6 +261,9 @@ impl Filter {
         }
     }
 
+    /// The words that join filters, and so cannot name a field in one.
+    pub const WORDS: [&'static str; 3] = ["and", "or", "not"];
+
     /// The filter in its smallest form: no list of one inside another.
     fn and(mut filters: Vec<Filter>) -> Self {
         match filters.len() {

@@ -7,7 +7,11 @@
 use crate::problem::Problem;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Number, Value};
-use std::fmt;
+use std::fmt::{self, Write};
+
+/// How many objects and lists a migration may have inside each other in its canonical form, which can
+/// be deeper than its file. A text is read up to 128 levels, and what is kept must be read again.
+pub const DEEPEST: usize = 100;
 
 /// The most bytes that [`parse`] reads unless told otherwise: 16 MiB.
 pub const DEFAULT_SIZE_LIMIT: usize = 16 * 1024 * 1024;
@@ -47,6 +51,15 @@ impl Node {
         match self {
             Node::Object(entries) => entries.iter().find(|(k, _)| k == key).map(|(_, v)| v),
             _ => None,
+        }
+    }
+
+    /// How many objects and lists stand inside each other.
+    pub fn depth(&self) -> usize {
+        match self {
+            Node::List(items) => 1 + items.iter().map(Node::depth).max().unwrap_or(0),
+            Node::Object(entries) => 1 + entries.iter().map(|(_, v)| v.depth()).max().unwrap_or(0),
+            _ => 0,
         }
     }
 
@@ -210,7 +223,8 @@ impl Reader {
     /// Reads what stands at an index of a list.
     pub fn at<T>(&mut self, index: usize, read: impl FnOnce(&mut Self) -> T) -> T {
         let length = self.path.len();
-        self.path.push_str(&format!("[{index}]"));
+        // Writing to a text does not fail.
+        let _ = write!(self.path, "[{index}]");
         let result = read(self);
         self.path.truncate(length);
         result
@@ -226,6 +240,12 @@ impl Reader {
         let Node::Object(entries) = node else {
             return self.expected(what, node);
         };
+        self.only(entries, what, keys);
+        Some(entries)
+    }
+
+    /// Reports the keys that an object should not have.
+    pub(crate) fn only(&mut self, entries: &[(String, Node)], what: &str, keys: &[&str]) {
         for (key, _) in entries {
             if !keys.contains(&key.as_str()) {
                 let near = nearest(key, keys.iter().copied());
@@ -240,7 +260,6 @@ impl Reader {
                 });
             }
         }
-        Some(entries)
     }
 
     /// Reads a key that must be there.
@@ -327,17 +346,28 @@ impl Read for String {
     }
 }
 
+/// A number as a whole one, if it is: JSON does not tell 1.0 from 1.
+fn whole(number: &Number) -> Option<i128> {
+    /// Beyond it, a double no longer has every whole number: 2^53.
+    const MOST: f64 = 9_007_199_254_740_992.0;
+    let from_float = || {
+        let float = number.as_f64()?;
+        (float.fract() == 0.0 && float.abs() <= MOST).then_some(float as i128)
+    };
+    number
+        .as_i64()
+        .map(i128::from)
+        .or_else(|| number.as_u64().map(i128::from))
+        .or_else(from_float)
+}
+
 macro_rules! whole_number {
     ($($t:ty),*) => {$(
         impl Read for $t {
             fn read(node: &Node, reader: &mut Reader) -> Option<Self> {
                 match node {
                     Node::Number(number) => {
-                        let value = number
-                            .as_i64()
-                            .map(i128::from)
-                            .or_else(|| number.as_u64().map(i128::from))
-                            .and_then(|n| <$t>::try_from(n).ok());
+                        let value = whole(number).and_then(|n| <$t>::try_from(n).ok());
                         if value.is_none() {
                             reader.problem(format!(
                                 "{number} is not a whole number from {} to {}", <$t>::MIN, <$t>::MAX

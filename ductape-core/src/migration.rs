@@ -1,6 +1,7 @@
 //! A migration: a tag, a name, and operations up and down.
 
 use crate::checksum::Checksum;
+use crate::data::Filter;
 use crate::json::{self, Node, Read, Reader};
 use crate::name::Name;
 use crate::operation::{CreateCollection, DropConstraint, Operation, SchemaErrorKind};
@@ -95,8 +96,13 @@ impl Migration {
         let node = json::parse(text, limit)?;
         let mut reader = Reader::new();
         let migration = Self::read_file(&node, &mut reader);
-        if let (Some(migration), 0) = (&migration, reader.count()) {
-            migration.check(&mut reader);
+        // The canonical form is at most three times as deep as what was written.
+        if let Some(migration) = &migration
+            && node.depth() > json::DEEPEST / 3
+        {
+            for (key, operations) in migration.parts() {
+                check_depth(key, &as_node(operations), &mut reader);
+            }
         }
         let problems = reader.finish();
         match migration {
@@ -141,6 +147,13 @@ impl Migration {
         let description = reader.optional(entries, "description");
         let up: Option<Vec<Operation>> = reader.required(entries, "up");
         let down: Option<Option<Vec<Operation>>> = reader.optional(entries, "down");
+        if reader.count() > 0 {
+            check_readable(node, reader);
+        } else {
+            for (key, operations) in [("up", up.as_ref()), ("down", down.iter().flatten().next())] {
+                check_operations(key, operations.into_iter().flatten().map(Some), reader);
+            }
+        }
         if up.as_ref().is_some_and(Vec::is_empty) {
             reader.within("up", |reader| {
                 reader.problem("at least one operation is needed")
@@ -243,16 +256,16 @@ impl Migration {
         }
         // What a file's reader finds, a program's migration is held against, too.
         for (key, operations) in self.parts() {
-            if let Ok(value) = serde_json::to_value(operations)
-                && let Ok(node) = serde_json::from_value::<Node>(value)
-            {
-                reader.within(key, |reader| {
-                    Vec::<Operation>::read(&node, reader);
-                });
-            }
+            let node = as_node(operations);
+            check_depth(key, &node, &mut reader);
+            reader.within(key, |reader| {
+                Vec::<Operation>::read(&node, reader);
+            });
         }
         if reader.count() == 0 {
-            self.check(&mut reader);
+            for (key, operations) in self.parts() {
+                check_operations(key, operations.iter().map(Some), &mut reader);
+            }
         }
         match reader.finish() {
             problems if problems.is_empty() => Ok(()),
@@ -265,38 +278,15 @@ impl Migration {
             .chain(self.written_down.as_deref().map(|down| ("down", down)))
     }
 
-    fn check(&self, reader: &mut Reader) {
-        for (key, operations) in self.parts() {
-            reader.within(key, |reader| {
-                for (index, operation) in operations.iter().enumerate() {
-                    reader.at(index, |reader| check_names(operation, reader));
-                }
-            });
-        }
-        if reader.count() == 0 {
-            let mut sketch = Sketch::default();
-            reader.within("up", |reader| {
-                for (index, operation) in self.up.iter().enumerate() {
-                    reader.at(index, |reader| {
-                        if let Err(problem) = sketch.apply(operation) {
-                            match problem.hint {
-                                Some(hint) => reader.problem_with_hint(problem.message, hint),
-                                None => reader.problem(problem.message),
-                            }
-                        }
-                    });
-                }
-            });
-        }
-    }
-
     /// The migration as it was authored, for the ledger: without a derived way back.
     pub fn authored_json(&self) -> String {
-        let authored = Self {
-            derived_down: None,
-            ..self.clone()
-        };
-        serde_json::to_string(&authored).unwrap_or_default()
+        struct Authored<'m>(&'m Migration);
+        impl serde::Serialize for Authored<'_> {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                self.0.serialize_with(self.0.written_down(), serializer)
+            }
+        }
+        serde_json::to_string(&Authored(self)).unwrap_or_default()
     }
 
     /// The migration as the text of its file.
@@ -307,10 +297,103 @@ impl Migration {
 
 /// Operations as they are once they went through JSON.
 fn as_read(operations: Vec<Operation>) -> Vec<Operation> {
-    let node = serde_json::to_value(&operations).and_then(serde_json::from_value::<Node>);
-    node.ok()
-        .and_then(|node| Vec::read(&node, &mut Reader::new()))
-        .unwrap_or(operations)
+    Vec::read(&as_node(&operations), &mut Reader::new()).unwrap_or(operations)
+}
+
+fn as_node(operations: &[Operation]) -> Node {
+    serde_json::to_value(operations)
+        .and_then(serde_json::from_value)
+        .unwrap_or(Node::Null)
+}
+
+/// Notes operations that could not be read again once they are kept.
+fn check_depth(key: &str, operations: &Node, reader: &mut Reader) {
+    if operations.depth() >= json::DEEPEST {
+        reader.within(key, |reader| {
+            reader.problem_with_hint(
+                format!(
+                    "more than {} objects and lists inside each other",
+                    json::DEEPEST
+                ),
+                "write it flatter",
+            );
+        });
+    }
+}
+
+/// Checks the operations of a file as far as they can be read, so that one that cannot hides nothing
+/// that is wrong with the others.
+fn check_readable(file: &Node, reader: &mut Reader) {
+    for key in ["up", "down"] {
+        let Some(Node::List(nodes)) = file.get(key) else {
+            continue;
+        };
+        let operations: Vec<Option<Operation>> = nodes.iter().map(readable).collect();
+        check_operations(key, operations.iter().map(Option::as_ref), reader);
+    }
+}
+
+/// An operation, if nothing is wrong with how it is written.
+fn readable(node: &Node) -> Option<Operation> {
+    let mut reader = Reader::new();
+    Operation::read(node, &mut reader).filter(|_| reader.count() == 0)
+}
+
+/// Checks operations beyond how they are written; those that are not known are `None`.
+fn check_operations<'o>(
+    key: &str,
+    operations: impl Iterator<Item = Option<&'o Operation>>,
+    reader: &mut Reader,
+) {
+    let mut sketch = (key == "up").then(Sketch::default);
+    reader.within(key, |reader| {
+        for (index, operation) in operations.enumerate() {
+            reader.at(index, |reader| match operation {
+                Some(operation) => check_operation(operation, sketch.as_mut(), reader),
+                // What follows may rest on what it would have done.
+                None => sketch = None,
+            });
+        }
+    });
+}
+
+fn check_operation(operation: &Operation, sketch: Option<&mut Sketch>, reader: &mut Reader) {
+    let before = reader.count();
+    check_names(operation, reader);
+    check_words(operation, reader);
+    if reader.count() > before {
+        return;
+    }
+    if let Some(Err(problem)) = sketch.map(|sketch| sketch.apply(operation)) {
+        match problem.hint {
+            Some(hint) => reader.problem_with_hint(problem.message, hint),
+            None => reader.problem(problem.message),
+        }
+    }
+}
+
+/// What an operation says in other languages than JSON.
+fn check_words(operation: &Operation, reader: &mut Reader) {
+    match operation {
+        Operation::Raw(raw) => raw.check(reader),
+        Operation::ModifyField(modify) => modify.check_using(reader),
+        Operation::Update(update) => {
+            let mut fields = Vec::new();
+            update.filter.fields(&mut fields);
+            if let Some(inverse) = &update.inverse {
+                inverse.filter.fields(&mut fields);
+            }
+            for field in fields {
+                if Filter::WORDS.contains(&field.as_str()) {
+                    reader.problem_with_hint(
+                        format!("a filter cannot be about a field called {field:?}"),
+                        "and, or and not join filters; use raw, or rename the field",
+                    );
+                }
+            }
+        }
+        _ => {}
+    }
 }
 
 /// Names that are kept for Ductape.
@@ -503,6 +586,16 @@ fn points_at_gone(create: &CreateCollection, gone: &BTreeSet<Name>) -> Option<Pr
 
 impl serde::Serialize for Migration {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.serialize_with(self.down(), serializer)
+    }
+}
+
+impl Migration {
+    fn serialize_with<S: serde::Serializer>(
+        &self,
+        down: Option<&[Operation]>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("format", &FORMAT)?;
         if let Some(tag) = &self.tag {
@@ -513,7 +606,7 @@ impl serde::Serialize for Migration {
             map.serialize_entry("description", description)?;
         }
         map.serialize_entry("up", &self.up)?;
-        if let Some(down) = self.down() {
+        if let Some(down) = down {
             map.serialize_entry("down", down)?;
         }
         map.end()

@@ -7,6 +7,9 @@ use serde_json::{Number, Value};
 /// The largest whole number that a JSON number carries through every program unharmed: 2^53.
 const SAFE_INTEGER: i64 = 1 << 53;
 
+/// The digits that a double carries through every program unharmed.
+const SAFE_DIGITS: usize = 15;
+
 /// The value in the one form in which it is kept, if it is a value of the type.
 pub(crate) fn canonical(field_type: &FieldType, value: &Value) -> Result<Value, String> {
     let wrong = |what: &str| Err(format!("{value} is not {what}"));
@@ -14,7 +17,14 @@ pub(crate) fn canonical(field_type: &FieldType, value: &Value) -> Result<Value, 
         FieldType::Smallint => integer(value, i16::MIN.into(), i16::MAX.into()),
         FieldType::Integer => integer(value, i32::MIN.into(), i32::MAX.into()),
         FieldType::Bigint => integer(value, i64::MIN, i64::MAX),
-        FieldType::Float | FieldType::Double => match value {
+        FieldType::Float => match value {
+            Value::Number(number) if number.as_f64().is_some_and(|f| !(f as f32).is_finite()) => {
+                wrong("a number that 32 bits hold")
+            }
+            Value::Number(number) => Ok(canonical_number(number)),
+            _ => wrong("a number"),
+        },
+        FieldType::Double => match value {
             Value::Number(number) => Ok(canonical_number(number)),
             _ => wrong("a number"),
         },
@@ -27,6 +37,11 @@ pub(crate) fn canonical(field_type: &FieldType, value: &Value) -> Result<Value, 
             let Some(decimal) = Decimal::parse(&text) else {
                 return wrong("a decimal number");
             };
+            if value.is_f64() && decimal.significant() > SAFE_DIGITS {
+                return Err(format!(
+                    "{value} has more digits than a JSON number keeps; write it as a text"
+                ));
+            }
             if let Some(precision) = precision {
                 let scale = scale.unwrap_or(0);
                 if decimal.fraction.len() > scale as usize
@@ -38,6 +53,9 @@ pub(crate) fn canonical(field_type: &FieldType, value: &Value) -> Result<Value, 
                 }
             }
             Ok(decimal.to_value())
+        }
+        FieldType::String { .. } | FieldType::Text if has_nul(value) => {
+            Err("the text contains NUL, which most databases cannot store".to_owned())
         }
         FieldType::String { length } => match value {
             Value::String(text) => match length {
@@ -57,19 +75,21 @@ pub(crate) fn canonical(field_type: &FieldType, value: &Value) -> Result<Value, 
             _ => wrong("true or false"),
         },
         FieldType::Date => text_of(value, is_date, "a date: 2024-01-15"),
-        FieldType::Time => text_of(value, is_time, "a time: 14:30:52"),
+        FieldType::Time => {
+            text_of(value, is_time, "a time: 14:30:52").map(|value| with_seconds(&value))
+        }
         FieldType::Datetime => text_of(
             value,
             |text| split_datetime(text).is_some_and(|(d, t)| is_date(d) && is_time(t)),
             "a date and time without offset: 2024-01-15T14:30:52",
         )
-        .map(|value| with_t(&value)),
+        .map(|value| with_seconds(&with_t(&value))),
         FieldType::Timestamp => text_of(
             value,
             |text| timestamp_parts(text).is_some(),
             "a moment with its offset: 2024-01-15T14:30:52Z",
         )
-        .map(|value| with_t(&value)),
+        .map(|value| with_seconds(&with_t(&value))),
         FieldType::Json => Ok(value.clone()),
         FieldType::Uuid => match value {
             Value::String(text) if is_uuid(text) => Ok(Value::String(text.to_lowercase())),
@@ -123,6 +143,10 @@ pub(crate) fn neutral(field_type: &FieldType) -> Value {
         FieldType::Array { .. } => Value::Array(Vec::new()),
         FieldType::Binary { .. } | FieldType::Blob => Value::from(""),
     }
+}
+
+fn has_nul(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| text.contains('\0'))
 }
 
 fn integer(value: &Value, least: i64, most: i64) -> Result<Value, String> {
@@ -203,6 +227,12 @@ impl Decimal {
         })
     }
 
+    /// How many digits there are between the first and the last that are not zero.
+    fn significant(&self) -> usize {
+        let all = format!("{}{}", self.whole, self.fraction);
+        all.trim_matches('0').len()
+    }
+
     fn to_value(&self) -> Value {
         let sign = if self.negative { "-" } else { "" };
         let whole = if self.whole.is_empty() {
@@ -215,8 +245,7 @@ impl Decimal {
         } else {
             format!("{sign}{whole}.{}", self.fraction)
         };
-        // A double carries fifteen significant digits through every program.
-        if self.whole.len() + self.fraction.len() <= 15 {
+        if self.whole.len() + self.fraction.len() <= SAFE_DIGITS {
             if self.fraction.is_empty() {
                 if let Ok(number) = text.parse::<i64>() {
                     return Value::from(number);
@@ -240,6 +269,24 @@ fn with_t(value: &Value) -> Value {
     match value {
         Value::String(text) => Value::String(text.replacen(' ', "T", 1).replace('z', "Z")),
         other => other.clone(),
+    }
+}
+
+/// `14:30` is `14:30:00`, also after a date and before an offset.
+fn with_seconds(value: &Value) -> Value {
+    let Some(text) = value.as_str() else {
+        return value.clone();
+    };
+    let (date, clock) = match text.split_once('T') {
+        Some((date, clock)) => (format!("{date}T"), clock),
+        None => (String::new(), text),
+    };
+    let offset = clock.find(['Z', '+', '-']).unwrap_or(clock.len());
+    let (time, offset) = clock.split_at(offset);
+    if time.len() == "14:30".len() {
+        Value::String(format!("{date}{time}:00{offset}"))
+    } else {
+        value.clone()
     }
 }
 

@@ -151,6 +151,7 @@ impl MigrationEngine {
     /// # Errors
     /// Like [`MigrationEngine::up_all`].
     pub async fn apply_new(&self, migration: &Migration) -> Result<Done> {
+        self.refuse_what_is_there(migration).await?;
         let report = self
             .locked(async |run| {
                 run.finish_unfinished(&[]).await?;
@@ -229,7 +230,14 @@ impl MigrationEngine {
         if let Some(observer) = &self.options.observer {
             observer.event(&Event::Locked);
         }
-        let entries = session.summaries().await?;
+        let entries = match session.summaries().await {
+            Ok(entries) => entries,
+            Err(error) => {
+                // What is told is why the ledger cannot be read.
+                let _ = session.release().await;
+                return Err(error);
+            }
+        };
         let mut run = Run {
             engine: self,
             actor,
@@ -274,7 +282,7 @@ pub(crate) struct Run<'e> {
     pub engine: &'e MigrationEngine,
     pub actor: Actor,
     pub session: Box<dyn Session>,
-    /// The ledger's entries as they are now.
+    /// The ledger's entries as they are now, in the order of application.
     pub entries: Vec<EntrySummary>,
     pub report: Report,
     head_cleared: bool,
@@ -318,7 +326,10 @@ impl Run<'_> {
 
     async fn up(&mut self, set: &MigrationSet, extent: &Extent) -> Result<()> {
         self.finish_unfinished(set.migrations()).await?;
-        let matched = match_set(set, &self.entries)?;
+        let matched = match match_set(set, &self.entries) {
+            Ok(matched) => matched,
+            Err(error) => return Err(as_operations(error, set, self.reader()).await),
+        };
         let mut pending = Vec::new();
         let mut newest_applied: Option<&Tag> = None;
         for tag in matched.iter().flatten() {
@@ -367,11 +378,11 @@ impl Run<'_> {
     async fn remember_complete(&mut self, set: &MigrationSet) -> Result<()> {
         let mut complete = Vec::new();
         if !self.head_cleared {
-            complete = self
-                .engine
-                .backend
-                .head()
-                .await?
+            // Through the session: where there is one connection, it has it.
+            let rows = self.session.state_of(&[HEAD_KEY.to_owned()]).await?;
+            complete = rows
+                .first()
+                .and_then(|(_, value)| serde_json::from_str::<Head>(value).ok())
                 .map(|head| head.complete)
                 .unwrap_or_default();
             complete.truncate(7);
@@ -607,6 +618,7 @@ impl Run<'_> {
         let started = Instant::now();
         let mut units = Vec::with_capacity(prepared.len());
         let mut summaries = Vec::with_capacity(prepared.len());
+        let first = self.next_seq();
         for (index, ready) in prepared.iter().enumerate() {
             let mut puts = Vec::with_capacity(4);
             if index == 0 {
@@ -622,13 +634,14 @@ impl Run<'_> {
             });
             match ready.direction {
                 Direction::Up => {
-                    let mut entry = self.new_entry(ready, &tag, EntryStatus::Applied);
-                    entry.seq += index as i64;
+                    let seq = first + index as i64;
+                    let entry = self.new_entry(ready, &tag, EntryStatus::Applied, seq);
                     summaries.push(Some(entry.summary()));
                     puts.push(Put::Insert(entry));
                 }
                 Direction::Down => {
-                    if let Some(entry) = self.entries.iter().find(|entry| entry.tag == tag) {
+                    let entry = self.entries.iter().rev().find(|entry| entry.tag == tag);
+                    if let Some(entry) = entry {
                         puts.push(Put::Delete { seq: entry.seq });
                     }
                     summaries.push(None);
@@ -677,12 +690,19 @@ impl Run<'_> {
         };
         match summary {
             Some(summary) => {
-                self.entries.retain(|entry| entry.tag != tag);
-                self.entries.push(summary);
+                let place = self
+                    .entries
+                    .binary_search_by_key(&summary.seq, |entry| entry.seq);
+                match place.map(|place| self.entries.get_mut(place)) {
+                    Ok(Some(entry)) => *entry = summary,
+                    Ok(None) => {}
+                    Err(place) => self.entries.insert(place, summary),
+                }
                 self.report.applied.push(done);
             }
             None => {
-                self.entries.retain(|entry| entry.tag != tag);
+                let place = self.entries.iter().rposition(|entry| entry.tag == tag);
+                place.map(|place| self.entries.remove(place));
                 self.report.rolled_back.push(done);
             }
         }
@@ -736,23 +756,21 @@ impl Run<'_> {
         error
     }
 
-    pub fn new_entry(&self, ready: &Prepared, tag: &Tag, status: EntryStatus) -> Entry {
+    /// The place in the order of application that is free.
+    pub fn next_seq(&self) -> i64 {
+        self.entries.last().map_or(0, |entry| entry.seq) + 1
+    }
+
+    pub fn new_entry(&self, ready: &Prepared, tag: &Tag, status: EntryStatus, seq: i64) -> Entry {
         let migration = &ready.migration;
-        let authored = Migration::clone(migration);
         Entry {
-            seq: self
-                .entries
-                .iter()
-                .map(|entry| entry.seq)
-                .max()
-                .unwrap_or(0)
-                + 1,
+            seq,
             tag: tag.clone(),
             name: migration.name().to_owned(),
             description: migration.description().map(str::to_owned),
             checksum: migration.checksum().clone(),
             status,
-            migration: authored.authored_json(),
+            migration: migration.authored_json(),
             down: ready.down_json(),
             plan: None,
             progress: Progress::default(),
@@ -1136,6 +1154,29 @@ pub(crate) fn match_set(set: &MigrationSet, entries: &[EntrySummary]) -> Result<
             }
         })
         .collect()
+}
+
+/// An error of an edited migration, with the difference as operations.
+pub(crate) async fn as_operations(
+    error: Error,
+    set: &MigrationSet,
+    reader: &mut dyn Reader,
+) -> Error {
+    let (ErrorKind::Edited, Some(tag)) = (error.kind(), error.details().tag.clone()) else {
+        return error;
+    };
+    let Some(file) = set.of_tag(&tag) else {
+        return error;
+    };
+    match reader.entries(&EntryQuery::Tags(vec![tag])).await {
+        Err(damaged) => damaged,
+        Ok(entries) => {
+            let differences = entries
+                .first()
+                .and_then(|entry| crate::verify::edited(entry, file));
+            error.differences(differences.into_iter().collect())
+        }
+    }
 }
 
 fn edited(migration: &Migration, tag: &Tag) -> Error {

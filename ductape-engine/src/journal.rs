@@ -21,7 +21,7 @@ impl Run<'_> {
         let mut puts: Vec<Put> = self.clear_head().into_iter().collect();
         let entry = match ready.direction {
             Direction::Up => {
-                let mut entry = self.new_entry(&ready, &tag, EntryStatus::Running);
+                let mut entry = self.new_entry(&ready, &tag, EntryStatus::Running, self.next_seq());
                 entry.steps_done = 0;
                 entry.plan = serde_json::to_string(&frozen).ok();
                 puts.push(Put::Insert(entry.clone()));
@@ -384,13 +384,7 @@ impl Run<'_> {
                 Standing::Unknowable => {
                     return Err(Failure::Step {
                         step: number,
-                        error: Error::of(
-                            ErrorKind::Undecided,
-                            "the statement was cut off, and nothing tells whether it ran",
-                        )
-                        .hint(
-                            "look, and say it with `ductape repair --step done` or `--step undone`",
-                        ),
+                        error: undecided(),
                     });
                 }
             }
@@ -567,9 +561,14 @@ impl Run<'_> {
         let mut reached = 0;
         for (index, step) in frozen.steps.iter().enumerate() {
             let done = index < entry.steps_done as usize;
-            let in_doubt = index == entry.steps_done as usize
-                && entry.progress.started
-                && self.session.standing(step).await? != Standing::Before;
+            let mut in_doubt = index == entry.steps_done as usize && entry.progress.started;
+            if in_doubt {
+                in_doubt = match self.session.standing(step).await? {
+                    Standing::Before => false,
+                    Standing::Unknowable => return Err(undecided().tag(Some(&entry.tag))),
+                    _ => true,
+                };
+            }
             if done
                 || in_doubt
                 || entry.progress.cursor.is_some() && index == entry.steps_done as usize
@@ -619,6 +618,7 @@ impl Run<'_> {
                 format!("it stopped half-way, and the {done} steps that are done are no longer what it begins with"),
             )
             .tag(Some(&entry.tag))
+            .differences(crate::verify::edited(entry, edited).into_iter().collect())
             .hint(format!(
                 "put back the operations that are done, or undo them with `ductape down {}`",
                 entry.tag
@@ -689,6 +689,15 @@ pub(crate) fn in_the_way(
         format!("{} {} stand in the way{examples}", answer.count, guard.rows),
     )
     .hint(guard.hint.clone())
+}
+
+/// What nothing tells, a person must say.
+fn undecided() -> Error {
+    Error::of(
+        ErrorKind::Undecided,
+        "the statement was cut off, and nothing tells whether it ran",
+    )
+    .hint("look, and say it with `ductape repair --step done` or `--step undone`")
 }
 
 fn read_operation(value: &serde_json::Value) -> Option<Operation> {

@@ -159,10 +159,33 @@ impl Entry {
                 ),
             ));
         }
+        self.agrees_with(&migration)?;
         Ok(match self.way_back()? {
             Ok(down) => migration.with_derived_down(down),
             Err(_) => migration,
         })
+    }
+
+    /// Its columns say the same twice; where they do not, one of them was changed.
+    fn agrees_with(&self, migration: &Migration) -> Result<()> {
+        if migration.tag() != Some(&self.tag) {
+            return Err(damaged(&self.tag, "migration", "it is that of another tag"));
+        }
+        if self.name != self.tag.name() {
+            let why = format!("it is {:?}, and the tag says otherwise", self.name);
+            return Err(damaged(&self.tag, "name", why));
+        }
+        if self.description.as_deref() != migration.description() {
+            return Err(damaged(
+                &self.tag,
+                "description",
+                "the migration has another",
+            ));
+        }
+        if let Err(why) = self.applied_at.parse::<jiff::Timestamp>() {
+            return Err(damaged(&self.tag, "time of application", why));
+        }
+        Ok(())
     }
 
     /// The operations of the way back, or why there is none.

@@ -249,25 +249,26 @@ impl Run<'_> {
 
     /// An entry of a migration that is done without Ductape, with the record as it leaves it.
     async fn insert_applied(&mut self, given: Migration, tag: &Tag) -> Result<Repaired> {
-        let before = self.recorded_schema().await?;
-        let mut after = before.clone();
-        let (ready, message) = match self.prepare_given(&given, &mut after) {
-            Ok(mut ready) => {
-                ready.rows.extend(changed_natives(&before, &after));
-                let message = "it counts as applied, and the record follows; nothing was run";
-                (ready, message.to_owned())
-            }
-            // What it is about was not on record: the database alone shows what it left.
+        let recorded = self.recorded_schema().await?;
+        let there = self.at_hand(&Scope::All).await?.schema;
+        let follows = "it counts as applied, and the record follows; nothing was run".to_owned();
+        let (ready, message) = match self.prepare_recorded(&given, recorded) {
+            Ok(ready) => (ready, follows),
+            // What it makes is there already, on record or by other hands.
             Err(error) => {
-                let why = error.details().message.clone();
-                let ready = self.prepared_as_live(given, &why).await?;
-                let message = format!(
-                    "it counts as applied, and the record is what the database shows; it has no way back of its own, for on record it does not fit: {why}"
-                );
-                (ready, message)
+                match self.prepare_recorded(&given, without_what_it_makes(&given, &there)) {
+                    Ok(ready) => (ready, follows),
+                    Err(_) => {
+                        let why = &error.details().message;
+                        let message = format!(
+                            "it counts as applied, and the record is what the database shows; it has no way back of its own, for on record it does not fit: {why}"
+                        );
+                        (prepared_as_live(given, &there, why), message)
+                    }
+                }
             }
         };
-        let mut entry = self.new_entry(&ready, tag, EntryStatus::Applied);
+        let mut entry = self.new_entry(&ready, tag, EntryStatus::Applied, self.next_seq());
         entry.steps_done = 0;
         entry.steps_total = 0;
         let summary = entry.summary();
@@ -291,35 +292,12 @@ impl Run<'_> {
         Ok(schema)
     }
 
-    /// A migration whose way back cannot be derived: what it is about goes on record as it is live.
-    async fn prepared_as_live(&mut self, given: Migration, why: &str) -> Result<Prepared> {
-        let schema = self.at_hand(&Scope::All).await?.schema;
-        let names: BTreeSet<Name> = given.up().iter().flat_map(names_of).collect();
-        let rows = names
-            .into_iter()
-            .map(|name| {
-                let value = schema.collection(&name).map(|c| record_value(c));
-                (record_key(&name), value)
-            })
-            .collect();
-        let way_back = match given.written_down() {
-            Some(written) => Ok(ductape_core::Inverse::lossless(written.to_vec())),
-            None => Err(Irreversible {
-                operation: "a migration that was marked as applied".to_owned(),
-                reason: why.to_owned(),
-                what_to_supply:
-                    "a `down` in its file, and accept it with `ductape repair --accept`".to_owned(),
-            }),
-        };
-        Ok(Prepared {
-            migration: given,
-            direction: Direction::Up,
-            resolved: Vec::new(),
-            steps: Vec::new(),
-            way_back,
-            rows,
-            followed: false,
-        })
+    /// A migration that is only put on record: with the native definitions as it leaves them.
+    fn prepare_recorded(&self, given: &Migration, before: Schema) -> Result<Prepared> {
+        let mut after = before.clone();
+        let mut ready = self.prepare_given(given, &mut after)?;
+        ready.rows.extend(changed_natives(&before, &after));
+        Ok(ready)
     }
 
     /// An unfinished entry that a person finished by hand.
@@ -460,17 +438,60 @@ fn repaired(action: &str, tag: Option<&Tag>, message: String) -> Repaired {
     }
 }
 
-/// The migration of a set that a tag means: the one that has it, or, of those that get theirs when
-/// they are applied, the one of its name.
 fn given(set: &MigrationSet, tag: &Tag) -> Result<Migration> {
-    set.migrations()
-        .iter()
-        .find(|migration| match migration.tag() {
-            Some(own) => own == tag,
-            None => migration.name() == tag.name(),
-        })
+    set.of_tag(tag)
         .map(|migration| migration.clone().with_tag(tag.clone()))
         .ok_or_else(|| unknown_tag(tag, "the given migrations"))
+}
+
+/// A schema before a migration that only adds to it; of every other one it cannot be told.
+fn without_what_it_makes(given: &Migration, there: &Schema) -> Schema {
+    let mut before = there.clone();
+    for operation in given.up().iter().rev() {
+        let (Operation::CreateCollection(_)
+        | Operation::AddField(_)
+        | Operation::CreateIndex(_)
+        | Operation::AddConstraint(_)) = operation
+        else {
+            return there.clone();
+        };
+        let back = operation.inverse_spelled(&before);
+        for operation in back.iter().flat_map(|back| &back.operations) {
+            // What is not there needs no taking away.
+            let _ = operation.apply(&mut before);
+        }
+    }
+    before
+}
+
+/// A migration whose way back cannot be derived: what it is about goes on record as it is live.
+fn prepared_as_live(given: Migration, there: &Schema, why: &str) -> Prepared {
+    let names: BTreeSet<Name> = given.up().iter().flat_map(names_of).collect();
+    let rows = names
+        .into_iter()
+        .map(|name| {
+            let value = there.collection(&name).map(|c| record_value(c));
+            (record_key(&name), value)
+        })
+        .collect();
+    let way_back = match given.written_down() {
+        Some(written) => Ok(ductape_core::Inverse::lossless(written.to_vec())),
+        None => Err(Irreversible {
+            operation: "a migration that was marked as applied".to_owned(),
+            reason: why.to_owned(),
+            what_to_supply: "a `down` in its file, and accept it with `ductape repair --accept`"
+                .to_owned(),
+        }),
+    };
+    Prepared {
+        migration: given,
+        direction: Direction::Up,
+        resolved: Vec::new(),
+        steps: Vec::new(),
+        way_back,
+        rows,
+        followed: false,
+    }
 }
 
 /// Takes an entry back on the model alone.

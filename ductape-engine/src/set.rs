@@ -2,7 +2,7 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use ductape_core::migration::Sketch;
-use ductape_core::{Migration, Problem, Problems};
+use ductape_core::{Migration, Problem, Problems, Tag};
 use sha2::{Digest, Sha256};
 use std::collections::HashSet;
 
@@ -42,19 +42,7 @@ impl MigrationSet {
         if !problems.is_empty() {
             return Err(Problems(problems).into());
         }
-        let mut hash = Sha256::new();
-        for migration in &migrations {
-            hash.update(migration.tag().map_or(migration.name(), |tag| tag.as_str()));
-            hash.update([0]);
-            hash.update(migration.checksum().as_str());
-            hash.update([0]);
-        }
-        let digest: String = hash
-            .finalize()
-            .iter()
-            .take(16)
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let digest = digest_of(&migrations);
         Ok(Self { migrations, digest })
     }
 
@@ -89,9 +77,25 @@ impl MigrationSet {
         &self.migrations
     }
 
+    /// The migration that a tag means: the one that has it, or, of those that get theirs when they are
+    /// applied, the one of its name.
+    pub fn of_tag(&self, tag: &Tag) -> Option<&Migration> {
+        self.migrations
+            .iter()
+            .find(|migration| match migration.tag() {
+                Some(own) => own == tag,
+                None => migration.name() == tag.name(),
+            })
+    }
+
     /// What tells this set from every other one: tags and checksums, in order.
     pub fn digest(&self) -> &str {
         &self.digest
+    }
+
+    /// The digest of a set of only the first ones, so many.
+    pub(crate) fn digest_of_first(&self, count: usize) -> Option<String> {
+        Some(digest_of(self.migrations.get(..count)?))
     }
 
     /// How many there are.
@@ -103,4 +107,17 @@ impl MigrationSet {
     pub fn is_empty(&self) -> bool {
         self.migrations.is_empty()
     }
+}
+
+fn digest_of(migrations: &[Migration]) -> String {
+    let mut hash = Sha256::new();
+    for migration in migrations {
+        hash.update(migration.tag().map_or(migration.name(), |tag| tag.as_str()));
+        hash.update([0]);
+        hash.update(migration.checksum().as_str());
+        hash.update([0]);
+    }
+    let digest = hash.finalize();
+    let digits = digest.iter().take(16).map(|byte| format!("{byte:02x}"));
+    digits.collect()
 }

@@ -3,7 +3,7 @@
 use crate::backend::Reader;
 use crate::engine::MigrationEngine;
 use crate::error::{Error, ErrorKind, Result};
-use crate::ledger::{Entry, EntryQuery, EntryStatus, EntrySummary, LastApplied, LogLine};
+use crate::ledger::{Entry, EntryQuery, EntryStatus, EntrySummary, Head, LastApplied, LogLine};
 use crate::lock::Holder;
 use crate::set::MigrationSet;
 use ductape_core::{Checksum, Migration, Tag};
@@ -117,10 +117,9 @@ impl MigrationEngine {
     /// When the database is not reached, or its ledger is damaged.
     pub async fn status(&self, set: &MigrationSet) -> Result<Status> {
         if let Some(head) = self.backend.head().await?
-            && head.complete.iter().any(|digest| digest == set.digest())
-            && head.entries == set.len() as u64
+            && let Some(applied) = applied_by_head(set, &head)
         {
-            return Ok(complete(set, head.last));
+            return Ok(first_applied(set, applied, head.last));
         }
         let mut reader = self.backend.read().await?;
         let entries = reader.summaries().await?;
@@ -172,18 +171,40 @@ impl MigrationEngine {
     }
 }
 
-/// The status of a set that is known to be complete, and to be all that was ever applied.
-fn complete(set: &MigrationSet, last_applied: Option<LastApplied>) -> Status {
+/// How many of the set's first migrations are applied, if the head tells that these are all that the
+/// ledger has: then the others are pending.
+fn applied_by_head(set: &MigrationSet, head: &Head) -> Option<usize> {
+    let applied = usize::try_from(head.entries).ok()?;
+    let is_complete = |digest: &str| head.complete.iter().any(|complete| complete == digest);
+    if applied == set.len() {
+        return is_complete(set.digest()).then_some(applied);
+    }
+    // One without a tag may be any of the applied ones.
+    let tagged = set.migrations().iter().all(|m| m.tag().is_some());
+    (tagged && is_complete(&set.digest_of_first(applied)?)).then_some(applied)
+}
+
+/// The status of a set whose first migrations are all that was ever applied.
+fn first_applied(set: &MigrationSet, applied: usize, last_applied: Option<LastApplied>) -> Status {
+    let pending = set.migrations().iter().skip(applied);
+    let states = std::iter::repeat_n(MigrationState::Applied, applied)
+        .chain(std::iter::repeat(MigrationState::Pending));
     Status {
         total: set.len(),
-        completed: set.len(),
-        pending: 0,
-        pending_migrations: Vec::new(),
+        completed: applied,
+        pending: set.len() - applied,
+        pending_migrations: pending
+            .map(|migration| PendingMigration {
+                tag: migration.tag().cloned(),
+                name: migration.name().to_owned(),
+            })
+            .collect(),
         last_applied,
         migrations: set
             .migrations()
             .iter()
-            .map(|migration| status_line(migration, MigrationState::Applied, None))
+            .zip(states)
+            .map(|(migration, state)| status_line(migration, state, None))
             .collect(),
     }
 }

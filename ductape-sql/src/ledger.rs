@@ -4,6 +4,7 @@ use crate::writer::{Quoting, Sql};
 use ductape_core::{Name, Tag};
 use ductape_engine::ledger::{Entry, EntryQuery, Head, LEDGER_FORMAT, LogLine, Progress, Put};
 use ductape_engine::{Error, ErrorKind};
+use std::collections::BTreeMap;
 
 /// The names of the ledger's tables.
 #[derive(Debug, Clone)]
@@ -60,13 +61,7 @@ fn progress(progress: &Progress) -> String {
 pub(crate) fn put_sql<Q: Quoting>(names: &LedgerNames, put: &Put) -> String {
     let text = Sql::new::<Q>();
     match put {
-        Put::Insert(entry) => columns(
-            names.table(text.words("INSERT INTO "), &names.migrations)
-                .words(" (seq, tag, name, description, checksum, status, migration, down, plan, progress, steps_done, steps_total, applied_at, duration_ms, applied_by, tool_version) VALUES ("),
-            entry,
-        )
-        .words(")")
-        .finish(),
+        Put::Insert(entry) => inserts::<Q>(names, &[entry]),
         Put::Update(entry) => columns(
             names.table(text.words("UPDATE "), &names.migrations)
                 .words(" SET (seq, tag, name, description, checksum, status, migration, down, plan, progress, steps_done, steps_total, applied_at, duration_ms, applied_by, tool_version) = ("),
@@ -94,7 +89,7 @@ pub(crate) fn put_sql<Q: Quoting>(names: &LedgerNames, put: &Put) -> String {
             .words(" WHERE seq = ")
             .number(*seq)
             .finish(),
-        Put::Log(line) => log(text, names, line),
+        Put::Log(line) => logs::<Q>(names, &[line]),
         Put::State {
             key,
             value: Some(value),
@@ -239,21 +234,69 @@ fn columns(text: Sql, entry: &Entry) -> Sql {
         .text(&entry.tool_version)
 }
 
-fn log(text: Sql, names: &LedgerNames, line: &LogLine) -> String {
-    let text = names
-        .table(text.words("INSERT INTO "), &names.log)
-        .words(" (at, action, tag, actor, host, duration_ms, detail) VALUES (")
-        .text(&line.at)
-        .words(", ")
-        .text(&line.action)
-        .words(", ")
-        .text(&line.tag)
-        .words(", ")
-        .text(&line.actor)
-        .words(", ")
-        .text(&line.host)
-        .words(", ")
-        .number(line.duration_ms)
-        .words(", ");
-    optional(text, line.detail.as_deref()).words(")").finish()
+/// Lines of the log, in one statement.
+fn logs<Q: Quoting>(names: &LedgerNames, lines: &[&LogLine]) -> String {
+    names
+        .table(Sql::new::<Q>().words("INSERT INTO "), &names.log)
+        .words(" (at, action, tag, actor, host, duration_ms, detail) VALUES ")
+        .each(", ", lines, |text, line| {
+            let text = text
+                .words("(")
+                .text(&line.at)
+                .words(", ")
+                .text(&line.action)
+                .words(", ")
+                .text(&line.tag)
+                .words(", ")
+                .text(&line.actor)
+                .words(", ")
+                .text(&line.host)
+                .words(", ")
+                .number(line.duration_ms)
+                .words(", ");
+            optional(text, line.detail.as_deref()).words(")")
+        })
+        .finish()
+}
+
+/// New entries, in one statement.
+fn inserts<Q: Quoting>(names: &LedgerNames, entries: &[&Entry]) -> String {
+    names
+        .table(Sql::new::<Q>().words("INSERT INTO "), &names.migrations)
+        .words(" (seq, tag, name, description, checksum, status, migration, down, plan, progress, steps_done, steps_total, applied_at, duration_ms, applied_by, tool_version) VALUES ")
+        .each(", ", entries, |text, entry| {
+            columns(text.words("("), entry).words(")")
+        })
+        .finish()
+}
+
+/// The writes of many units that happen together, as few statements: neighbouring new entries and lines
+/// of the log in one, and of a row of the state the last write alone.
+pub(crate) fn puts_sql<'p, Q: Quoting>(
+    names: &LedgerNames,
+    puts: impl IntoIterator<Item = &'p Put>,
+) -> Vec<String> {
+    const ROWS: usize = 16;
+    let (mut entries, mut lines) = (Vec::new(), Vec::new());
+    let mut last_states: BTreeMap<&str, &Put> = BTreeMap::new();
+    let mut others = Vec::new();
+    for put in puts {
+        match put {
+            Put::Insert(entry) => entries.push(entry),
+            Put::Log(line) => lines.push(line),
+            Put::State { key, .. } => {
+                last_states.insert(key, put);
+            }
+            other => others.push(other),
+        }
+    }
+    // Entries that go make room for those that come.
+    let mut statements: Vec<String> = others
+        .into_iter()
+        .chain(last_states.into_values())
+        .map(|put| put_sql::<Q>(names, put))
+        .collect();
+    statements.extend(entries.chunks(ROWS).map(|some| inserts::<Q>(names, some)));
+    statements.extend(lines.chunks(ROWS).map(|some| logs::<Q>(names, some)));
+    statements
 }

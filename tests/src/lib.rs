@@ -2,6 +2,7 @@
 
 pub mod cases;
 pub mod databases;
+pub mod file;
 pub mod generate;
 pub mod instrumented;
 pub mod proxy;

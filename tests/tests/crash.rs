@@ -9,7 +9,7 @@
 
 use ductape::engine::{EngineOptions, Patience, Rollback};
 use ductape::{Database, MigrationEngine, MigrationSet};
-use ductape_core::Schema;
+use ductape_core::{BackendName, Schema};
 use ductape_tests::cases::{CASES, Case};
 use ductape_tests::databases::{DATABASES, TestDatabase, connect};
 use ductape_tests::instrumented::{Fuse, Killing};
@@ -28,7 +28,14 @@ fn main() {
         for case in CASES {
             if case.only.is_empty() || case.only.contains(&database.backend) {
                 let name = format!("{}::{}", database.backend, case.name);
-                trials.push(Trial::test(name, move || every_moment(database, case)));
+                trials.push(Trial::test(name.clone(), move || {
+                    every_moment(database, case, false)
+                }));
+                if database.backend == BackendName::Sqlite {
+                    trials.push(Trial::test(format!("{name}::every_statement"), move || {
+                        every_moment(database, case, true)
+                    }));
+                }
             }
         }
     }
@@ -62,6 +69,7 @@ fn child(moments: usize) {
         let backend = Killing {
             backend: connect(&url).await.unwrap().backend(),
             fuse: Fuse::new(moments),
+            split: std::env::var("DUCTAPE_CRASH_SPLIT").is_ok(),
         };
         let engine = MigrationEngine::with_options(Arc::new(backend), options());
         if down {
@@ -122,7 +130,15 @@ async fn unharmed(
     Ok(state(&database).await)
 }
 
-fn every_moment(database: &TestDatabase, case: &Case) -> Result<(), Failed> {
+/// How many statements the way up of a set has.
+async fn statements(database: &TestDatabase, set: &MigrationSet) -> Result<usize, Failed> {
+    let folder = tempfile::tempdir()?;
+    let engine = connect(&(database.url)(folder.path(), "c")).await?.engine();
+    let report = engine.up_all(set).await?;
+    Ok(report.applied.iter().map(|done| done.statements).sum())
+}
+
+fn every_moment(database: &TestDatabase, case: &Case, split: bool) -> Result<(), Failed> {
     let runtime = runtime();
     let set = MigrationSet::new((case.migrations)()?)?;
     for down in [false, true] {
@@ -147,6 +163,9 @@ fn every_moment(database: &TestDatabase, case: &Case) -> Result<(), Failed> {
                 .env("DUCTAPE_CRASH_CASE", case.name);
             if down {
                 command.env("DUCTAPE_CRASH_DOWN", "1");
+            }
+            if split {
+                command.env("DUCTAPE_CRASH_SPLIT", "1");
             }
             let status = command.status()?;
             if status.code() == Some(7) {
@@ -174,7 +193,13 @@ fn every_moment(database: &TestDatabase, case: &Case) -> Result<(), Failed> {
                 assert!(engine.verify().await.unwrap().ok);
             });
         }
-        assert!(killed >= 4, "only {killed} moments: the fuse does not burn");
+        // A kill around the lock and its release, and in between one after each statement.
+        let statements = runtime.block_on(statements(database, &set))?;
+        let least = if split { 4 + statements } else { 4 };
+        assert!(
+            killed >= least,
+            "only {killed} moments: the fuse does not burn"
+        );
     }
     Ok(())
 }

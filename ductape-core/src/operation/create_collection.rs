@@ -200,7 +200,7 @@ impl CreateCollection {
     fn fields_with_timestamps(&self) -> Result<Vec<Field>, SchemaError> {
         let mut fields = self.fields.clone();
         if self.timestamps {
-            for name in ["created_at", "updated_at"] {
+            for name in TIMESTAMPS {
                 let mut field = Field::new(Name::made(name, []), FieldType::Timestamp);
                 field.required = true;
                 field.default = Some(DefaultValue::Now);
@@ -269,6 +269,42 @@ impl CreateCollection {
             .map(|field| field.name.as_str())
             .collect();
         format!("create collection {} ({})", self.name, fields.join(", "))
+    }
+}
+
+/// The fields that `timestamps` makes.
+const TIMESTAMPS: [&str; 2] = ["created_at", "updated_at"];
+
+/// Notes every index and constraint over a field that the collection does not have.
+fn check_known(
+    known: impl Fn(&Name) -> bool,
+    indexes: &[Index],
+    constraints: &[Constraint],
+    reader: &mut Reader,
+) {
+    let mut note = |list: &str, index: usize, key: &str, name: &Name| {
+        reader.within(list, |reader| {
+            reader.at(index, |reader| {
+                reader.within(key, |reader| {
+                    reader.problem(format!("the collection has no field {name:?}"));
+                });
+            });
+        });
+    };
+    for (number, index) in indexes.iter().enumerate() {
+        let keys = index.fields.iter().filter_map(|key| key.name());
+        keys.filter(|name| !known(name))
+            .for_each(|name| note("indexes", number, "fields", name));
+        let included = index.include.iter();
+        included
+            .filter(|name| !known(name))
+            .for_each(|name| note("indexes", number, "include", name));
+    }
+    for (number, constraint) in constraints.iter().enumerate() {
+        let columns = constraint.columns().iter();
+        columns
+            .filter(|name| !known(name))
+            .for_each(|name| note("constraints", number, "columns", name));
     }
 }
 
@@ -459,10 +495,21 @@ impl CreateCollection {
         };
         let timestamps = reader.optional(entries, "timestamps");
         let comment = reader.optional(entries, "comment");
-        let indexes = reader.optional(entries, "indexes");
-        let constraints = reader.optional(entries, "constraints");
+        let indexes: Option<Vec<Index>> = reader.optional(entries, "indexes");
+        let constraints: Option<Vec<Constraint>> = reader.optional(entries, "constraints");
         let options = Options::read(entries, reader);
         let allow = reader.optional(entries, "allow");
+        if let (Some(fields), Some(indexes), Some(constraints)) = (&fields, &indexes, &constraints)
+        {
+            let made: &[&str] = match timestamps {
+                Some(false) => &[],
+                _ => &TIMESTAMPS,
+            };
+            let known = |name: &Name| {
+                fields.iter().any(|field| field.name == *name) || made.contains(&name.as_str())
+            };
+            check_known(known, indexes, constraints, reader);
+        }
         Some(Self {
             name: name?,
             fields: fields?,

@@ -149,8 +149,7 @@ macro_rules! operations {
                 match word {
                     $( $word => {
                         let known = [&["type"], $variant::KEYS].concat();
-                        let node = Node::Object(entries.to_vec());
-                        reader.object(&node, concat!("the operation ", $word), &known);
+                        reader.only(entries, concat!("the operation ", $word), &known);
                         Some($variant::read_entries(entries, reader).map(Operation::$variant))
                     } )*
                     _ => None,
@@ -247,14 +246,16 @@ impl Operation {
     /// # Ok::<(), ductape_core::NameError>(())
     /// ```
     pub fn apply(&self, schema: &mut Schema) -> Result<(), SchemaError> {
+        let Some(operations) = self.spell_out_one(schema, &Naming::default())? else {
+            return self.apply_spelled(schema);
+        };
+        // One by itself changes all or nothing, and a copy to go back to would cost more than it does.
+        if let [only] = operations.as_slice() {
+            return only.apply_spelled(schema);
+        }
         let mut after = schema.clone();
-        match self.spell_out_one(schema, &Naming::default())? {
-            None => self.apply_spelled(&mut after)?,
-            Some(operations) => {
-                for operation in operations {
-                    operation.apply_spelled(&mut after)?;
-                }
-            }
+        for operation in operations {
+            operation.apply_spelled(&mut after)?;
         }
         *schema = after;
         Ok(())
@@ -353,6 +354,34 @@ fn without_natives<'n>(
             allow: Vec::new(),
         })
     })
+}
+
+/// A new name and the old one again, with the definitions that they leave in other words put back as
+/// they were: which words of a definition mean what was renamed is a guess, made anew each time.
+fn renamed_back(before: &Schema, there: Operation, back: Operation) -> Vec<Operation> {
+    let mut operations = vec![back];
+    let mut after = before.clone();
+    let led_back = before.natives().next().is_some()
+        && there.apply(&mut after).is_ok()
+        && operations.iter().all(|back| back.apply(&mut after).is_ok());
+    if !led_back {
+        return operations;
+    }
+    let changed: Vec<_> = before
+        .natives()
+        .filter(|native| after.native(native) != Some(*native))
+        .map(|native| native.as_ref().clone())
+        .collect();
+    if let (Some(backend), false) = (before.backend(), changed.is_empty()) {
+        let mut restore = Restore::new(backend, changed.clone());
+        restore.remove = changed
+            .iter()
+            .filter_map(|native| after.native(native))
+            .map(|native| native.as_ref().clone())
+            .collect();
+        operations.push(restore.into());
+    }
+    operations
 }
 
 #[cfg(test)]

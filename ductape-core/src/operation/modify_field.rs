@@ -1,7 +1,7 @@
 use super::{AddConstraint, Allow, DropConstraint, Naming, Operation, SchemaError, existing};
 use crate::backend_name::BackendName;
 use crate::inverse::{Inverse, Irreversible};
-use crate::json::document;
+use crate::json::{Reader, document};
 use crate::name::Name;
 use crate::risk::Risk;
 use crate::schema::{Collection, Constraint, Field, FieldChanges, FieldType, Rule, Schema};
@@ -37,6 +37,17 @@ impl ModifyField {
             using: BTreeMap::new(),
             allow: Vec::new(),
         }
+    }
+
+    /// Notes what cannot stand in a statement as an expression.
+    pub(crate) fn check_using(&self, reader: &mut Reader) {
+        reader.within("using", |reader| {
+            for (backend, text) in &self.using {
+                if let Err(why) = crate::expression::check(text) {
+                    reader.within(backend.word(), |reader| reader.problem(why));
+                }
+            }
+        });
     }
 
     pub(super) fn subject(&self) -> Option<&Name> {

@@ -82,7 +82,17 @@ impl Read for Backends {
                 reader.problem("at least one database is needed");
                 None
             }
-            Node::List(_) => Vec::read(node, reader).map(Self),
+            Node::List(_) => {
+                let names: Vec<BackendName> = Vec::read(node, reader)?;
+                for (index, name) in names.iter().enumerate() {
+                    if names.iter().take(index).any(|earlier| earlier == name) {
+                        reader.at(index, |reader| {
+                            reader.problem(format!("the database {name} stands twice"));
+                        });
+                    }
+                }
+                Some(Self(names))
+            }
             _ => BackendName::read(node, reader).map(|name| Self(vec![name])),
         }
     }
@@ -137,6 +147,28 @@ impl Raw {
             inverse: None,
             transactional: None,
             allow: Vec::new(),
+        }
+    }
+
+    /// Notes a statement that none of its databases could take for one.
+    pub(crate) fn check(&self, reader: &mut Reader) {
+        let both = [
+            ("statement", Some(&self.statement)),
+            ("inverse", self.inverse.as_ref()),
+        ];
+        for (key, statement) in both {
+            let Some(statement) = statement else { continue };
+            let is_text = statement.as_text().is_some();
+            for backend in self.backend.names() {
+                let what = match (backend, is_text) {
+                    (BackendName::Mongodb, true) => "a command document",
+                    (BackendName::Mongodb, false) | (_, true) => continue,
+                    (_, false) => "a text",
+                };
+                reader.within(key, |reader| {
+                    reader.problem(format!("a statement of {backend} is {what}"));
+                });
+            }
         }
     }
 

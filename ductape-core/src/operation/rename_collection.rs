@@ -1,4 +1,4 @@
-use super::{Allow, Naming, Operation, SchemaError, existing};
+use super::{Allow, Naming, Operation, SchemaError, existing, renamed_back};
 use crate::inverse::{Inverse, Irreversible};
 use crate::json::document;
 use crate::name::Name;
@@ -86,10 +86,14 @@ impl RenameCollection {
         }
     }
 
-    pub(super) fn inverse(&self, _: &Schema) -> Result<Inverse, Irreversible> {
+    pub(super) fn inverse(&self, before: &Schema) -> Result<Inverse, Irreversible> {
         let mut back = Self::new(self.to.clone(), self.from.clone());
         back.allow.clone_from(&self.allow);
-        Ok(Inverse::lossless(vec![back.into()]))
+        Ok(Inverse::lossless(renamed_back(
+            before,
+            self.clone().into(),
+            back.into(),
+        )))
     }
 
     pub(super) fn risks(&self, _: &Schema) -> Vec<Risk> {

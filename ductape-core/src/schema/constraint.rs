@@ -151,7 +151,7 @@ impl Constraint {
     /// `number`.
     pub fn made_name(&self, collection: &Name, number: usize) -> Name {
         let prefix = match &self.rule {
-            Rule::PrimaryKey(_) => return Name::made("pk", [collection]),
+            Rule::PrimaryKey(_) => "pk",
             Rule::Unique(_) => "uq",
             Rule::ForeignKey(..) => "fk",
             Rule::Check(_) => {

@@ -209,30 +209,39 @@ impl Field {
         let generated = reader.optional(entries, "generated");
         let collation = reader.optional(entries, "collation");
         let native = reader.optional(entries, "native");
-        let primary_key: bool = primary_key?;
-        let required = required?;
-        if primary_key && required == Some(false) {
+        if primary_key == Some(true) && required == Some(Some(false)) {
             reader.problem("a field of the primary key cannot be nullable");
         }
+        // What could be read is checked also beside what could not.
+        let whole = primary_key.is_some()
+            && auto_increment.is_some()
+            && required.is_some()
+            && unique.is_some()
+            && default.is_some()
+            && comment.is_some()
+            && generated.is_some()
+            && collation.is_some()
+            && native.is_some();
+        let primary_key = primary_key.unwrap_or_default();
         let mut field = Self {
             name: name?,
             field_type: field_type?,
             primary_key,
-            auto_increment: auto_increment?,
+            auto_increment: auto_increment.unwrap_or_default(),
             // Being in the key says it already.
-            required: required.unwrap_or(false) && !primary_key,
-            unique: unique?,
-            default: default?,
-            comment: comment?,
-            generated: generated?,
-            collation: collation?,
-            native: native?,
+            required: required.flatten().unwrap_or(false) && !primary_key,
+            unique: unique.unwrap_or_default(),
+            default: default.unwrap_or_default(),
+            comment: comment.unwrap_or_default(),
+            generated: generated.unwrap_or_default(),
+            collation: collation.unwrap_or_default(),
+            native: native.unwrap_or_default(),
         };
         let wrong = field.check();
         for (key, message) in wrong {
             reader.within(key, |reader| reader.problem(message));
         }
-        Some(field)
+        whole.then_some(field)
     }
 }
 

@@ -109,6 +109,11 @@ impl Read for IndexKey {
         let nulls = reader.optional(entries, "nulls");
         let operator_class = reader.optional(entries, "operatorClass");
         let collation = reader.optional(entries, "collation");
+        if length == Some(Some(0)) {
+            reader.within("length", |reader| {
+                reader.problem("a length of 0 indexes nothing");
+            });
+        }
         let target = match (name?, expression?) {
             (Some(name), None) => IndexTarget::Field(name),
             (None, Some(expression)) => IndexTarget::Expression(expression),

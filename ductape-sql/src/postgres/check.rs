@@ -11,6 +11,7 @@ use ductape_core::schema::{
     Constraint, ConstraintType, DefaultValue, Field, FieldType, Index, Rule,
 };
 use ductape_core::{BackendName, Collection, Name, Risk, RiskKind, Schema};
+use serde_json::Value;
 
 /// The longest VARCHAR (datatype-character).
 const LONGEST_STRING: u32 = 10_485_760;
@@ -137,6 +138,19 @@ impl Compilation<'_> {
             && generated.expression.text(BackendName::Postgresql).is_none()
         {
             self.no_expression(at, &format!("the generated field {}", field.name));
+        }
+        if let Some(DefaultValue::Value(value)) = &field.default
+            && matches!(field.field_type, FieldType::Array { .. })
+            && shape(value).is_none()
+        {
+            self.refuse(
+                at,
+                format!(
+                    "the lists in a list have one length in PostgreSQL, and are not empty: the default of {} is another one",
+                    field.name
+                ),
+                "use the type json, or another default",
+            );
         }
         match field.native.get(&BackendName::Postgresql) {
             Some(native) => self.check_native(at, native),
@@ -323,10 +337,40 @@ fn is_relation(constraint: &Constraint) -> bool {
     )
 }
 
+/// The length of each dimension of lists in lists, if PostgreSQL can hold them (arrays, 8.15.2).
+fn shape(value: &Value) -> Option<Vec<usize>> {
+    let Value::Array(items) = value else {
+        return Some(Vec::new());
+    };
+    let mut shapes = items.iter().map(shape);
+    let inner = match shapes.next() {
+        Some(first) => first?,
+        None => Vec::new(),
+    };
+    let same = shapes.all(|other| other.as_ref() == Some(&inner));
+    (same && !inner.contains(&0)).then(|| [vec![items.len()], inner].concat())
+}
+
 /// The `[3]` of an array's type.
 fn is_bounds(quoted: &str) -> bool {
     quoted
         .strip_prefix('[')
         .and_then(|inner| inner.strip_suffix(']'))
         .is_some_and(|inner| inner.bytes().all(|b| b.is_ascii_digit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shape;
+    use serde_json::json;
+
+    #[test]
+    fn only_full_and_even_lists_of_lists_can_be_held() {
+        for value in [json!([]), json!([1, 2]), json!([[1], [2]])] {
+            assert!(shape(&value).is_some(), "{value}");
+        }
+        for value in [json!([[], []]), json!([[1], [1, 2]]), json!([[1], [[1]]])] {
+            assert!(shape(&value).is_none(), "{value}");
+        }
+    }
 }

@@ -2,8 +2,9 @@
 
 use super::dialect::{Sqlite, sql};
 use super::introspect::{SchemaRow, schema_of};
+use super::lent::Lent;
 use crate::ledger::{
-    LedgerNames, StateRows, damaged, entries_sql, log_sql, put_sql, read_head, state_sql,
+    LedgerNames, StateRows, damaged, entries_sql, log_sql, put_sql, puts_sql, read_head, state_sql,
     summaries_sql,
 };
 use async_trait::async_trait;
@@ -20,7 +21,7 @@ use ductape_engine::ledger::{
 };
 use ductape_engine::{Actor, DbError, Error, ErrorKind, Holder, Patience};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row, SqliteConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row, SqliteConnection, SqlitePool};
 use std::collections::BTreeSet;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -37,6 +38,8 @@ pub struct SqliteBackend {
     names: LedgerNames,
     /// The one connection of a database in memory, which ends with it.
     memory: Option<Arc<Mutex<Option<SqliteConnection>>>>,
+    /// The pool that connections are borrowed from, if the program gave one.
+    pool: Option<SqlitePool>,
 }
 
 impl std::fmt::Debug for SqliteBackend {
@@ -66,11 +69,26 @@ impl SqliteBackend {
             options,
             names: LedgerNames::default(),
             memory: memory.then(|| Arc::new(Mutex::new(None))),
+            pool: None,
         })
+    }
+
+    /// The database of a pool.
+    #[must_use]
+    pub fn from_pool(pool: SqlitePool) -> Self {
+        Self {
+            options: pool.connect_options().as_ref().clone(),
+            names: LedgerNames::default(),
+            memory: None,
+            pool: Some(pool),
+        }
     }
 
     /// A connection; nothing if it is for looking and the file is not there.
     async fn connect(&self, write: bool) -> Result<Option<Held>, DbError> {
+        if let Some(pool) = &self.pool {
+            return Ok(Some(Held::Lent(Lent::from(pool, write).await?)));
+        }
         if let Some(memory) = &self.memory {
             let mut slot = memory.clone().lock_owned().await;
             match slot.as_mut() {
@@ -106,7 +124,7 @@ impl SqliteBackend {
         })
     }
 
-    async fn reader(&self) -> Result<SqliteSession, DbError> {
+    async fn reader(&self) -> Result<SqliteSession, Error> {
         let connection = self.connect(false).await?;
         let mut reader = SqliteSession {
             connection,
@@ -116,7 +134,7 @@ impl SqliteBackend {
             open: None,
             released: true,
         };
-        reader.has_ledger = reader.find_ledger().await?;
+        reader.find_ledger().await?;
         Ok(reader)
     }
 }
@@ -147,10 +165,12 @@ fn db_error(error: &sqlx::Error) -> DbError {
 
 /// Whether another connection was at it: SQLITE_BUSY (5) and SQLITE_LOCKED (6), extended codes included.
 fn is_busy(error: &sqlx::Error) -> bool {
-    error
-        .as_database_error()
-        .and_then(|error| error.code())
-        .and_then(|code| code.parse::<i32>().ok())
+    let code = error.as_database_error().and_then(|error| error.code());
+    is_busy_code(code.as_deref())
+}
+
+fn is_busy_code(code: Option<&str>) -> bool {
+    code.and_then(|code| code.parse::<i32>().ok())
         .is_some_and(|code| matches!(code & 0xff, 5 | 6))
 }
 
@@ -158,6 +178,7 @@ fn is_busy(error: &sqlx::Error) -> bool {
 enum Held {
     Own(Box<SqliteConnection>),
     Memory(OwnedMutexGuard<Option<SqliteConnection>>),
+    Lent(Lent),
 }
 
 impl Held {
@@ -167,6 +188,7 @@ impl Held {
             Held::Memory(slot) => slot
                 .as_mut()
                 .ok_or_else(|| DbError::connection("the database in memory is gone")),
+            Held::Lent(lent) => lent.get(),
         }
     }
 }
@@ -265,6 +287,16 @@ enum Contention {
     Failed(Box<Error>),
 }
 
+impl Contention {
+    fn of(error: Error) -> Self {
+        if is_busy_code(error.details().code.as_deref()) {
+            Contention::Busy
+        } else {
+            Contention::Failed(Box::new(error))
+        }
+    }
+}
+
 impl From<sqlx::Error> for Contention {
     fn from(error: sqlx::Error) -> Self {
         if is_busy(&error) {
@@ -277,16 +309,7 @@ impl From<sqlx::Error> for Contention {
 
 impl From<DbError> for Contention {
     fn from(error: DbError) -> Self {
-        let busy = error
-            .code
-            .as_ref()
-            .and_then(|code| code.parse::<i32>().ok())
-            .is_some_and(|code| matches!(code & 0xff, 5 | 6));
-        if busy {
-            Contention::Busy
-        } else {
-            Contention::Failed(Box::new(error.into()))
-        }
+        Contention::of(error.into())
     }
 }
 
@@ -343,17 +366,46 @@ impl SqliteSession {
             .collect()
     }
 
-    async fn find_ledger(&mut self) -> Result<bool, DbError> {
+    /// Whether there is a ledger: all of it, in a format that this version knows.
+    async fn find_ledger(&mut self) -> Result<bool, Error> {
+        let names = [&self.names.migrations, &self.names.log, &self.names.state];
         let query = sql()
-            .words("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ")
-            .text(self.names.state.as_str())
+            .words("SELECT name FROM sqlite_schema WHERE type = 'table' AND name IN (")
+            .texts(names.iter().map(|name| name.as_str()))
+            .words(")")
             .finish();
-        Ok(!self.rows(query).await?.is_empty())
+        let all: Vec<String> = names.iter().map(|name| name.to_string()).collect();
+        let rows = self.rows(query).await?;
+        let mut found = Vec::with_capacity(rows.len());
+        for row in &rows {
+            found.push(
+                row.try_get::<String, _>(0)
+                    .map_err(|error| db_error(&error))?,
+            );
+        }
+        if found.is_empty() {
+            return Ok(false);
+        }
+        let gone: Vec<String> = all
+            .into_iter()
+            .filter(|name| !found.contains(name))
+            .collect();
+        if !gone.is_empty() {
+            return Err(Error::of(
+                ErrorKind::Mismatch,
+                format!("a part of the ledger is gone: {}", gone.join(", ")),
+            )
+            .hint("restore it from a backup; or drop the rest of it, and say with `ductape repair --mark-applied` what is applied"));
+        }
+        self.has_ledger = true;
+        if let Some(head) = self.state_value(HEAD_KEY).await? {
+            read_head(&head)?;
+        }
+        Ok(true)
     }
 
-    async fn make_ledger(&mut self) -> Result<(), DbError> {
+    async fn make_ledger(&mut self) -> Result<(), Error> {
         if self.find_ledger().await? {
-            self.has_ledger = true;
             return Ok(());
         }
         let text = sql()
@@ -426,10 +478,7 @@ impl SqliteSession {
         patience: &Patience,
         watch: &mut LeaseWatch,
     ) -> Result<Decision, Contention> {
-        self.make_ledger().await?;
-        if let Some(head) = self.state_value(HEAD_KEY).await? {
-            read_head(&head).map_err(|error| Contention::Failed(Box::new(error)))?;
-        }
+        self.make_ledger().await.map_err(Contention::of)?;
         let row = self.read_lock().await?;
         let decision = watch.decide(&row, Instant::now());
         self.lease = row;
@@ -537,12 +586,52 @@ impl SqliteSession {
         }
     }
 
+    /// Plain units of one setting in one savepoint; false, and nothing done, if any of it fails. Going
+    /// through them one by one then tells which.
+    ///
+    /// SQLite copies the rest of a text for each statement in it, so the texts stay short.
+    async fn together(&mut self, units: &[Unit]) -> Result<bool, UnitFailure> {
+        const TEXT: usize = 8 * 1024;
+        let setting = units.first().and_then(Unit::setting);
+        self.begin(setting).await.map_err(unit_failure)?;
+        let steps = units.iter().flat_map(|unit| &unit.steps);
+        let steps = steps.map(|step| step.shown().to_string());
+        let statements = steps.chain(puts_sql::<Sqlite>(
+            &self.names,
+            units.iter().flat_map(|unit| &unit.puts),
+        ));
+        let mut text = String::from("SAVEPOINT ductape_units;\n");
+        for statement in statements {
+            if text.len() + statement.len() > TEXT {
+                if self.execute(&text).await.is_err() {
+                    return self.not_together(setting).await;
+                }
+                text.clear();
+            }
+            text.push_str(&statement);
+            text.push_str(";\n");
+        }
+        text.push_str("RELEASE ductape_units");
+        match self.execute(&text).await {
+            Ok(()) => Ok(true),
+            Err(_) => self.not_together(setting).await,
+        }
+    }
+
+    async fn not_together(&mut self, setting: Option<&Setting>) -> Result<bool, UnitFailure> {
+        let back = "ROLLBACK TO ductape_units;\nRELEASE ductape_units";
+        if self.execute(back).await.is_err() {
+            // The error ended the transaction itself.
+            self.abandon().await;
+            self.begin(setting).await.map_err(unit_failure)?;
+        }
+        Ok(false)
+    }
+
     /// One unit, in a savepoint.
     async fn unit(&mut self, unit: &Unit) -> Result<(), UnitFailure> {
         self.begin(unit.setting()).await.map_err(unit_failure)?;
-        let guarded = unit.steps.iter().any(|step| !step.guards.is_empty());
-        let raw = unit.steps.iter().any(is_raw);
-        if !guarded && !raw {
+        if is_plain(unit) {
             // Everything in one request; a failure is found by going through it one by one.
             let mut text = String::from("SAVEPOINT ductape_unit;\n");
             for step in &unit.steps {
@@ -614,12 +703,19 @@ impl SqliteSession {
                 ))
             })
         };
-        let number = |column: &str| -> Result<i64, Error> {
-            row.try_get(column).map_err(|error| {
-                damaged(&format!(
-                    "a row of the ledger cannot be read: column {column}: {error}"
-                ))
-            })
+        let number = |column: &str| -> Result<u64, Error> {
+            let number: i64 = row
+                .try_get(column)
+                .map_err(|error| damaged(&unreadable(column, error)))?;
+            number
+                .try_into()
+                .map_err(|_| damaged(&unreadable(column, number)))
+        };
+        let steps = |column: &str| -> Result<u32, Error> {
+            let number = number(column)?;
+            number
+                .try_into()
+                .map_err(|_| damaged(&unreadable(column, number)))
         };
         let maybe = |column: &str| -> Result<Option<String>, Error> {
             row.try_get(column).map_err(|error| {
@@ -644,10 +740,10 @@ impl SqliteSession {
             down: text("down")?,
             plan: maybe("plan")?,
             progress,
-            steps_done: number("steps_done")?.try_into().unwrap_or(0),
-            steps_total: number("steps_total")?.try_into().unwrap_or(0),
+            steps_done: steps("steps_done")?,
+            steps_total: steps("steps_total")?,
             applied_at: summary.applied_at,
-            duration_ms: number("duration_ms")?.try_into().unwrap_or(0),
+            duration_ms: number("duration_ms")?,
             applied_by: text("applied_by")?,
             tool_version: text("tool_version")?,
             tag: summary.tag,
@@ -662,23 +758,44 @@ impl SqliteSession {
                 ))
             })
         };
-        let tag: Tag = text("tag")?
-            .parse()
-            .map_err(|error| damaged(&format!("a row of the ledger cannot be read: {error}")))?;
-        let checksum = Checksum::from_text(text("checksum")?)
-            .ok_or_else(|| damaged(&format!("the ledger's checksum of {tag} is none")))?;
-        let status = EntryStatus::from_word(&text("status")?)
-            .ok_or_else(|| damaged(&format!("the ledger's status of {tag} is none")))?;
-        Ok(EntrySummary {
-            seq: row
-                .try_get("seq")
-                .map_err(|error| damaged(&format!("column seq: {error}")))?,
-            tag,
-            checksum,
-            status,
-            applied_at: text("applied_at")?,
-        })
+        summary(
+            row.try_get("seq").ok(),
+            &text("tag")?,
+            &text("checksum")?,
+            &text("status")?,
+            &text("applied_at")?,
+        )
     }
+}
+
+/// A summary, written as [`SqliteSession::summaries`] asks for it.
+fn read_summary_line(line: &str) -> Result<EntrySummary, Error> {
+    let mut columns = line.splitn(5, '\u{1f}');
+    let mut column = || columns.next().unwrap_or_default();
+    let seq = column();
+    summary(seq.parse().ok(), column(), column(), column(), column())
+}
+
+/// A summary from its columns.
+fn summary(
+    seq: Option<i64>,
+    tag: &str,
+    checksum: &str,
+    status: &str,
+    applied_at: &str,
+) -> Result<EntrySummary, Error> {
+    let tag: Tag = tag
+        .parse()
+        .map_err(|error| damaged(&format!("a row of the ledger cannot be read: {error}")))?;
+    Ok(EntrySummary {
+        seq: seq.ok_or_else(|| damaged(&format!("the ledger's place of {tag} is no number")))?,
+        checksum: Checksum::from_text(checksum)
+            .ok_or_else(|| damaged(&format!("the ledger's checksum of {tag} is none")))?,
+        status: EntryStatus::from_word(status)
+            .ok_or_else(|| damaged(&format!("the ledger's status of {tag} is none")))?,
+        applied_at: applied_at.to_owned(),
+        tag,
+    })
 }
 
 fn unit_failure(error: SessionError) -> UnitFailure {
@@ -688,8 +805,19 @@ fn unit_failure(error: SessionError) -> UnitFailure {
     }
 }
 
+fn unreadable(column: &str, why: impl std::fmt::Display) -> String {
+    format!("a row of the ledger cannot be read: column {column}: {why}")
+}
+
 fn jiff_now() -> jiff::Timestamp {
     jiff::Timestamp::now()
+}
+
+/// Whether nothing has to be looked at between the unit's statements.
+fn is_plain(unit: &Unit) -> bool {
+    unit.steps
+        .iter()
+        .all(|step| step.guards.is_empty() && !is_raw(step))
 }
 
 fn is_raw(step: &Step) -> bool {
@@ -786,9 +914,20 @@ impl Reader for SqliteSession {
         if !self.has_ledger {
             return Ok(Vec::new());
         }
-        let text = summaries_sql::<Sqlite>(&self.names);
+        // Each row goes from one thread to another, which costs more than all else: they go as one.
+        let text = sql()
+            .words("SELECT group_concat(seq || char(31) || tag || char(31) || checksum || char(31) || status || char(31) || applied_at, char(30)) FROM (")
+            .sql(&summaries_sql::<Sqlite>(&self.names))
+            .words(")")
+            .finish();
         let rows = self.rows(text).await?;
-        rows.iter().map(Self::read_summary).collect()
+        let all: Option<String> = match rows.first() {
+            Some(row) => row.try_get(0).map_err(|error| db_error(&error))?,
+            None => None,
+        };
+        let all = all.unwrap_or_default();
+        let lines = all.split('\u{1e}').filter(|line| !line.is_empty());
+        lines.map(read_summary_line).collect()
     }
 
     async fn state(&mut self, prefix: &str) -> Result<Vec<(String, String)>, DbError> {
@@ -881,12 +1020,30 @@ fn pairs(rows: &[SqliteRow]) -> Result<Vec<(String, String)>, DbError> {
 #[async_trait]
 impl Session for SqliteSession {
     async fn transact(&mut self, units: &[Unit]) -> (usize, Option<UnitFailure>) {
-        for (done, unit) in units.iter().enumerate() {
-            if let Err(failure) = self.unit(unit).await {
-                return (done, Some(failure));
+        let mut done = 0;
+        while let Some(rest @ [first, ..]) = units.get(done..) {
+            let plain = rest
+                .iter()
+                .take_while(|unit| is_plain(unit) && unit.setting() == first.setting())
+                .count();
+            if plain > 1 {
+                match self.together(rest.get(..plain).unwrap_or(&[])).await {
+                    Ok(true) => {
+                        done += plain;
+                        continue;
+                    }
+                    Ok(false) => {}
+                    Err(failure) => return (done, Some(failure)),
+                }
+            }
+            for unit in rest.iter().take(plain.max(1)) {
+                if let Err(failure) = self.unit(unit).await {
+                    return (done, Some(failure));
+                }
+                done += 1;
             }
         }
-        (units.len(), None)
+        (done, None)
     }
 
     async fn flush(&mut self) -> Result<(), SessionError> {
