@@ -66,9 +66,7 @@ impl Database {
         #[cfg(feature = "postgres")]
         if matches!(scheme, "postgres" | "postgresql") {
             let backend = ductape_sql::postgres::PostgresBackend::new(url)?;
-            return Ok(Self {
-                backend: Arc::new(backend),
-            });
+            return Ok(Self::from_backend(Arc::new(backend)));
         }
         #[cfg(feature = "dynamodb")]
         if scheme == "dynamodb" {

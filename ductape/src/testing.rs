@@ -110,12 +110,12 @@ async fn expect(
         }
     }
     for left in live.natives() {
-        if expected.native(&left.kind, &left.name).is_none() {
+        if expected.native(left).is_none() {
             message.push_str(&format!("; the {} {:?} is left", left.kind, left.name));
         }
     }
     for gone in expected.natives() {
-        if live.native(&gone.kind, &gone.name).is_none() {
+        if live.native(gone).is_none() {
             message.push_str(&format!("; the {} {:?} is gone", gone.kind, gone.name));
         }
     }

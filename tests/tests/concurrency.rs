@@ -76,6 +76,7 @@ fn child(url: &str) {
         let killing = Killing {
             backend,
             fuse: Fuse::new(moments),
+            split: false,
         };
         let engine =
             MigrationEngine::with_options(Arc::new(killing), options(Duration::from_millis(500)));
