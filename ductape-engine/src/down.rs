@@ -3,7 +3,7 @@
 use crate::at_hand::{AtHand, Drifted, scope_of};
 use crate::engine::{Rollback, unknown_tag};
 use crate::error::{Error, ErrorKind, Result};
-use crate::ledger::{Entry, EntryQuery, EntryStatus};
+use crate::ledger::{Entry, EntryQuery, EntryStatus, EntrySummary};
 use crate::prepare::{Prepared, Unprepared, prepare};
 use crate::run::Run;
 use ductape_core::difference::Difference;
@@ -11,38 +11,6 @@ use ductape_core::{Direction, Name, Operation, Schema, Tag};
 use std::collections::{BTreeSet, HashMap};
 
 impl Run<'_> {
-    /// The tags that a rollback chooses, the last applied first.
-    pub(crate) fn chosen(&self, rollback: &Rollback) -> Result<Vec<Tag>> {
-        let newest_first = self.entries.iter().rev();
-        let tags: Vec<Tag> = match rollback {
-            Rollback::Last(count) => newest_first
-                .take(*count)
-                .map(|entry| entry.tag.clone())
-                .collect(),
-            Rollback::To(tag) => {
-                if !self.entries.iter().any(|entry| entry.tag == *tag) {
-                    return Err(unknown_tag(tag, "the applied migrations"));
-                }
-                newest_first
-                    .take_while(|entry| entry.tag != *tag)
-                    .map(|entry| entry.tag.clone())
-                    .collect()
-            }
-            Rollback::Tags(tags) => {
-                for tag in tags {
-                    if !self.entries.iter().any(|entry| entry.tag == *tag) {
-                        return Err(unknown_tag(tag, "the applied migrations"));
-                    }
-                }
-                newest_first
-                    .filter(|entry| tags.contains(&entry.tag))
-                    .map(|entry| entry.tag.clone())
-                    .collect()
-            }
-        };
-        Ok(tags)
-    }
-
     /// Rolls back migrations, given the last applied first.
     pub(crate) async fn down(&mut self, tags: Vec<Tag>) -> Result<()> {
         if tags.is_empty() {
@@ -234,6 +202,38 @@ impl Run<'_> {
         }
         Ok(())
     }
+}
+
+/// The tags that a rollback chooses, the last applied first.
+pub(crate) fn chosen(entries: &[EntrySummary], rollback: &Rollback) -> Result<Vec<Tag>> {
+    let newest_first = entries.iter().rev();
+    let tags: Vec<Tag> = match rollback {
+        Rollback::Last(count) => newest_first
+            .take(*count)
+            .map(|entry| entry.tag.clone())
+            .collect(),
+        Rollback::To(tag) => {
+            if !entries.iter().any(|entry| entry.tag == *tag) {
+                return Err(unknown_tag(tag, "the applied migrations"));
+            }
+            newest_first
+                .take_while(|entry| entry.tag != *tag)
+                .map(|entry| entry.tag.clone())
+                .collect()
+        }
+        Rollback::Tags(tags) => {
+            for tag in tags {
+                if !entries.iter().any(|entry| entry.tag == *tag) {
+                    return Err(unknown_tag(tag, "the applied migrations"));
+                }
+            }
+            newest_first
+                .filter(|entry| tags.contains(&entry.tag))
+                .map(|entry| entry.tag.clone())
+                .collect()
+        }
+    };
+    Ok(tags)
 }
 
 fn touched_by(wanted: &[(Entry, Vec<Operation>)], name: &Name) -> bool {

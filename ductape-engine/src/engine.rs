@@ -1,6 +1,7 @@
 //! The calls: each takes the lock, does its part in a [`Run`] under it, and lets go of it.
 
 use crate::backend::Backend;
+use crate::down::chosen;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::EntryQuery;
 use crate::lock::{Actor, Patience};
@@ -138,6 +139,7 @@ impl MigrationEngine {
     /// # Errors
     /// Like [`MigrationEngine::up_all`].
     pub async fn apply_new(&self, migration: &Migration) -> Result<Done> {
+        self.refuse_what_is_there(migration).await?;
         let report = self
             .locked(async |run| {
                 run.finish_unfinished(&[]).await?;
@@ -180,8 +182,14 @@ impl MigrationEngine {
     /// # Errors
     /// Like [`MigrationEngine::down`]; [`ErrorKind::Usage`] for a tag that is not applied.
     pub async fn roll_back(&self, rollback: &Rollback) -> Result<Report> {
+        // What is not there is refused, and nothing is done where nothing is applied, without the lock,
+        // which would write.
+        let entries = self.backend.read().await?.summaries().await?;
+        if chosen(&entries, rollback)?.is_empty() {
+            return Ok(Report::default());
+        }
         self.locked(async |run| {
-            let tags = run.chosen(rollback)?;
+            let tags = chosen(&run.entries, rollback)?;
             run.down(tags).await
         })
         .await
@@ -193,7 +201,7 @@ impl MigrationEngine {
     /// Like [`MigrationEngine::down`] and [`MigrationEngine::up_all`].
     pub async fn redo(&self, count: usize) -> Result<Report> {
         self.locked(async |run| {
-            let tags = run.chosen(&Rollback::Last(count))?;
+            let tags = chosen(&run.entries, &Rollback::Last(count))?;
             let entries = run.session.entries(&EntryQuery::Tags(tags.clone())).await?;
             let mut migrations = Vec::with_capacity(entries.len());
             for entry in &entries {

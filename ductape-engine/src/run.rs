@@ -88,13 +88,13 @@ impl Run<'_> {
     pub(crate) async fn remember_complete(&mut self, set: &MigrationSet) -> Result<()> {
         let mut complete = Vec::new();
         if !self.head_cleared {
-            // Through the session: a database in memory has no second connection.
+            // Through the session: where there is one connection, it has it.
             let rows = self.session.state_of(&[HEAD_KEY.to_owned()]).await?;
-            let head = rows.first().map(|(_, value)| serde_json::from_str(value));
-            complete = head
-                .and_then(|head: Result<Head, _>| head.ok())
-                .unwrap_or_default()
-                .complete;
+            complete = rows
+                .first()
+                .and_then(|(_, value)| serde_json::from_str::<Head>(value).ok())
+                .map(|head| head.complete)
+                .unwrap_or_default();
             complete.truncate(7);
         }
         complete.retain(|digest| digest != set.digest());

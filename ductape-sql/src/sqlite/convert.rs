@@ -138,8 +138,9 @@ fn conversion(name: &Name, from: &FieldType, to: &FieldType) -> Option<Conversio
         },
         (from, to) if text(from) && number(to) => {
             // JSON's numbers are exactly those that convert without a doubt.
-            let numeric =
-                format!("(json_valid({column}) AND json_type({column}) IN ('integer', 'real'))");
+            let numeric = format!(
+                "CASE WHEN json_valid({column}) THEN json_type({column}) IN ('integer', 'real') ELSE FALSE END"
+            );
             let mut conversion = with(
                 if whole(to) {
                     format!("CAST({column} AS INTEGER)")

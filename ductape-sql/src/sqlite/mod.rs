@@ -18,9 +18,13 @@ mod dropped;
 #[cfg(feature = "sqlite")]
 mod introspect;
 #[cfg(feature = "sqlite")]
+mod lent;
+#[cfg(feature = "sqlite")]
 mod session;
 
 pub use capabilities::CAPABILITIES;
 pub use dialect::Sqlite;
 #[cfg(feature = "sqlite")]
 pub use session::SqliteBackend;
+#[cfg(feature = "sqlite")]
+pub use sqlx::SqlitePool;

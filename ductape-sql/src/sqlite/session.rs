@@ -2,6 +2,7 @@
 
 use super::dialect::{Sqlite, sql};
 use super::introspect::{SchemaRow, schema_of};
+use super::lent::Lent;
 use crate::ledger::{
     LedgerNames, StateRows, damaged, entries_sql, log_sql, put_sql, puts_sql, read_head, state_sql,
     summaries_sql,
@@ -20,7 +21,7 @@ use ductape_engine::ledger::{
 };
 use ductape_engine::{Actor, DbError, Error, ErrorKind, Holder, Patience};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row, SqliteConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row, SqliteConnection, SqlitePool};
 use std::collections::BTreeSet;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -37,6 +38,8 @@ pub struct SqliteBackend {
     names: LedgerNames,
     /// The one connection of a database in memory, which ends with it.
     memory: Option<Arc<Mutex<Option<SqliteConnection>>>>,
+    /// The pool that connections are borrowed from, if the program gave one.
+    pool: Option<SqlitePool>,
 }
 
 impl std::fmt::Debug for SqliteBackend {
@@ -61,16 +64,37 @@ impl SqliteBackend {
             .foreign_keys(true)
             .busy_timeout(Duration::from_secs(5))
             .disable_statement_logging();
+        // SQLite takes an empty name for a file that goes with its connection, and ends one at a NUL.
+        let name = options.get_filename().as_os_str();
+        if name.is_empty() || name.as_encoded_bytes().contains(&0) {
+            return Err(Error::of(ErrorKind::Usage, "the URL names no file")
+                .hint("write sqlite://FILE or sqlite::memory:"));
+        }
         let memory = url.contains(":memory:") || url.contains("mode=memory");
         Ok(Self {
             options,
             names: LedgerNames::default(),
             memory: memory.then(|| Arc::new(Mutex::new(None))),
+            pool: None,
         })
+    }
+
+    /// The database of a pool.
+    #[must_use]
+    pub fn from_pool(pool: SqlitePool) -> Self {
+        Self {
+            options: pool.connect_options().as_ref().clone(),
+            names: LedgerNames::default(),
+            memory: None,
+            pool: Some(pool),
+        }
     }
 
     /// A connection; nothing if it is for looking and the file is not there.
     async fn connect(&self, write: bool) -> Result<Option<Held>, DbError> {
+        if let Some(pool) = &self.pool {
+            return Ok(Some(Held::Lent(Lent::from(pool, write).await?)));
+        }
         if let Some(memory) = &self.memory {
             let mut slot = memory.clone().lock_owned().await;
             match slot.as_mut() {
@@ -160,6 +184,7 @@ fn is_busy_code(code: Option<&str>) -> bool {
 pub(super) enum Held {
     Own(Box<SqliteConnection>),
     Memory(OwnedMutexGuard<Option<SqliteConnection>>),
+    Lent(Lent),
 }
 
 impl Held {
@@ -169,6 +194,7 @@ impl Held {
             Held::Memory(slot) => slot
                 .as_mut()
                 .ok_or_else(|| DbError::connection("the database in memory is gone")),
+            Held::Lent(lent) => lent.get(),
         }
     }
 }
