@@ -6,7 +6,7 @@ use crate::engine::{Extent, MigrationEngine, Rollback, unknown_tag};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::{EntryQuery, EntryStatus};
 use crate::matching::{as_operations, match_set};
-use crate::prepare::{Prepared, Unprepared, prepare};
+use crate::prepare::{Prepared, Unprepared, prepare, refuse_temporary};
 use crate::set::MigrationSet;
 use ductape_core::{
     BackendName, Checksum, Compiler, Direction, Migration, Operation, Reversibility, Risk,
@@ -242,6 +242,7 @@ impl MigrationEngine {
                 break;
             }
         }
+        refuse_temporary(compiler, &pending)?;
         let scope = scope_of(pending.iter().flat_map(|m| m.up()));
         let mut schema = at_hand(reader.as_mut(), compiler, &scope, true)
             .await?
@@ -255,6 +256,7 @@ impl MigrationEngine {
     /// Whatever `apply_new` would refuse before it touches anything.
     pub async fn plan_new(&self, migration: &Migration) -> Result<Plan> {
         let compiler = self.backend.compiler();
+        refuse_temporary(compiler, [migration])?;
         let mut reader = self.backend.read().await?;
         let scope = scope_of(migration.up());
         let mut schema = at_hand(reader.as_mut(), compiler, &scope, true)

@@ -4,7 +4,7 @@ use crate::at_hand::{Drifted, scope_of};
 use crate::engine::Extent;
 use crate::error::{Error, ErrorKind, Result};
 use crate::matching::{as_operations, match_set};
-use crate::prepare::{Prepared, Unprepared, prepare};
+use crate::prepare::{Prepared, Unprepared, prepare, refuse_temporary};
 use crate::run::Run;
 use crate::set::MigrationSet;
 use ductape_core::{Direction, Migration, Operation, Schema, Tag};
@@ -70,6 +70,7 @@ impl Run<'_> {
             return Ok(());
         }
         self.settle_record().await?;
+        refuse_temporary(self.engine.backend.compiler(), &migrations)?;
         let scope = scope_of(migrations.iter().flat_map(|m| m.up()));
         let mut rest = migrations;
         while !rest.is_empty() {

@@ -1,9 +1,14 @@
 //! SQLite.
 
+mod anew;
 mod capabilities;
+mod checks;
 mod compiler;
 mod convert;
 mod dialect;
+mod guards;
+mod normal;
+mod raw;
 mod rebuild;
 mod table;
 mod text;

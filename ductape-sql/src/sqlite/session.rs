@@ -180,6 +180,15 @@ fn is_busy_code(code: Option<&str>) -> bool {
         .is_some_and(|code| matches!(code & 0xff, 5 | 6))
 }
 
+/// Whether rows contradict a constraint: SQLITE_CONSTRAINT (19), extended codes included.
+fn is_constraint(error: &DbError) -> bool {
+    let code = error
+        .code
+        .as_deref()
+        .and_then(|code| code.parse::<i32>().ok());
+    code.is_some_and(|code| code & 0xff == 19)
+}
+
 /// A connection of its own, or the one of a database in memory.
 pub(super) enum Held {
     Own(Box<SqliteConnection>),
@@ -698,7 +707,14 @@ impl SqliteSession {
                 }
             }
             let text = step.shown().to_string();
-            self.execute(&text).await.map_err(failed(Some(index)))?;
+            if let Err(error) = self.execute(&text).await {
+                // What no guard foresaw is counted by the database, and all the same refused.
+                let error = match is_constraint(&error) && !is_raw(step) {
+                    true => error.refused("mend the rows that it names with an update before it"),
+                    false => error,
+                };
+                return Err(failed(Some(index))(error));
+            }
         }
         for put in &unit.puts {
             let text = put_sql::<Sqlite>(&self.names, put);
