@@ -2,11 +2,11 @@
 //! a run that was killed or failed is taken up again from there.
 
 use crate::backend::{Advance, Outcome, Standing, Unit, UnitFailure, lock_lost};
-use crate::engine::Run;
 use crate::error::{DbError, Error, ErrorKind, Result};
 use crate::ledger::{Entry, EntryQuery, EntryStatus, Frozen, Progress, Put, action_word};
 use crate::observer::Event;
 use crate::prepare::{Prepared, prepare, row_puts};
+use crate::run::Run;
 use ductape_core::compiler::{Action, Atomicity, Mark, Setting, Target};
 use ductape_core::{Direction, Migration, Operation, Statement, Step};
 use std::time::Instant;

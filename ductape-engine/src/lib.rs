@@ -4,20 +4,24 @@
 
 mod at_hand;
 pub mod backend;
+mod down;
 mod engine;
 mod error;
 mod journal;
 pub mod lease;
 pub mod ledger;
 mod lock;
+mod matching;
 mod observer;
 mod plan;
 mod prepare;
 mod repair;
 mod report;
+mod run;
 mod set;
 mod settle;
 mod status;
+mod up;
 mod verify;
 
 pub use backend::{Backend, Reader, Session};

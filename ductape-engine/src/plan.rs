@@ -2,9 +2,10 @@
 
 use crate::at_hand::{at_hand, scope_of};
 use crate::backend::Scope;
-use crate::engine::{Extent, MigrationEngine, Rollback, as_operations, match_set, unknown_tag};
+use crate::engine::{Extent, MigrationEngine, Rollback, unknown_tag};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::{EntryQuery, EntryStatus};
+use crate::matching::{as_operations, match_set};
 use crate::prepare::{Prepared, Unprepared, prepare, refuse_temporary};
 use crate::set::MigrationSet;
 use ductape_core::{

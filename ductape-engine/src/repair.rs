@@ -2,13 +2,14 @@
 //! the ledger follows. Nothing is run.
 
 use crate::backend::Scope;
-use crate::engine::{MigrationEngine, Run, now, unknown_tag};
+use crate::engine::{MigrationEngine, unknown_tag};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::{
     Entry, EntryQuery, EntryStatus, EntrySummary, LogLine, NATIVE_PREFIX, Progress, Put,
     RECORD_PREFIX, native_key, read_native, read_record, record_key, record_value,
 };
 use crate::prepare::{Prepared, prepare, row_puts};
+use crate::run::{Run, now};
 use crate::set::MigrationSet;
 use ductape_core::{Direction, Irreversible, Migration, Name, Operation, Schema, Tag};
 use serde::Serialize;

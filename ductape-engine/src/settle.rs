@@ -6,12 +6,12 @@
 
 use crate::at_hand::Drifted;
 use crate::backend::Scope;
-use crate::engine::Run;
 use crate::error::Result;
 use crate::ledger::{
     FOLLOW_KEY, Put, RESPELL_PREFIX, TODO_PREFIX, native_key, read_record, record_key, record_value,
 };
 use crate::prepare::Prepared;
+use crate::run::Run;
 use ductape_core::Name;
 use std::collections::BTreeSet;
 
