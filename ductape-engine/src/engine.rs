@@ -1,7 +1,7 @@
 //! Up, down and redo: the story, top to bottom, in the order in which it happens.
 
 use crate::at_hand::{AtHand, Drifted, at_hand, scope_of};
-use crate::backend::{Backend, Reader, Scope, Session, Unit, UnitFailure, lock_lost};
+use crate::backend::{Backend, Reader, Scope, Session, SessionError, Unit, UnitFailure, lock_lost};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::{
     Entry, EntryQuery, EntryStatus, EntrySummary, HEAD_KEY, Head, LEDGER_FORMAT, LastApplied,
@@ -9,7 +9,7 @@ use crate::ledger::{
 };
 use crate::lock::{Actor, Patience};
 use crate::observer::{Event, Observer};
-use crate::prepare::{Prepared, Unprepared, prepare};
+use crate::prepare::{Prepared, Unprepared, prepare, refuse_temporary};
 use crate::report::{Done, Report};
 use crate::set::MigrationSet;
 use crate::settle::Unsettled;
@@ -151,6 +151,7 @@ impl MigrationEngine {
     /// # Errors
     /// Like [`MigrationEngine::up_all`].
     pub async fn apply_new(&self, migration: &Migration) -> Result<Done> {
+        self.refuse_what_is_there(migration).await?;
         let report = self
             .locked(async |run| {
                 run.finish_unfinished(&[]).await?;
@@ -258,6 +259,9 @@ impl MigrationEngine {
         if outcome.is_ok() {
             outcome = run.settle_record().await;
         }
+        if outcome.is_err() {
+            run.keep_to_the_ledger().await;
+        }
         let Run {
             session, report, ..
         } = run;
@@ -304,6 +308,23 @@ impl Run<'_> {
 
     fn title(&self) -> &'static str {
         self.engine.backend.compiler().capabilities().title
+    }
+
+    /// After a failure the ledger tells what was done: what was still to be committed may be lost.
+    async fn keep_to_the_ledger(&mut self) {
+        let flushed = self.session.flush().await;
+        let (Ok(()), Ok(entries)) = (flushed, self.session.summaries().await) else {
+            return;
+        };
+        let there: BTreeSet<&Tag> = entries.iter().map(|entry| &entry.tag).collect();
+        let Report {
+            applied,
+            rolled_back,
+        } = &mut self.report;
+        applied.retain(|done| there.contains(&done.tag));
+        rolled_back.retain(|done| {
+            !there.contains(&done.tag) || applied.iter().any(|again| again.tag == done.tag)
+        });
     }
 
     pub fn notify(&self, event: Event) {
@@ -385,11 +406,11 @@ impl Run<'_> {
     async fn remember_complete(&mut self, set: &MigrationSet) -> Result<()> {
         let mut complete = Vec::new();
         if !self.head_cleared {
-            complete = self
-                .engine
-                .backend
-                .head()
-                .await?
+            // Through the session: where there is one connection, it has it.
+            let rows = self.session.state_of(&[HEAD_KEY.to_owned()]).await?;
+            complete = rows
+                .first()
+                .and_then(|(_, value)| serde_json::from_str::<Head>(value).ok())
                 .map(|head| head.complete)
                 .unwrap_or_default();
             complete.truncate(7);
@@ -435,6 +456,7 @@ impl Run<'_> {
             return Ok(());
         }
         self.settle_record().await?;
+        refuse_temporary(self.engine.backend.compiler(), &migrations)?;
         let scope = scope_of(migrations.iter().flat_map(|m| m.up()));
         let mut rest = migrations;
         while !rest.is_empty() {
@@ -596,7 +618,7 @@ impl Run<'_> {
                 .iter()
                 .all(|r| matches!(r.operation, Operation::Raw(_)));
             if transactional {
-                self.transact(vec![ready]).await?;
+                self.transact_by_itself(ready).await?;
             } else {
                 self.session.flush().await?;
                 self.run_journaled(ready).await?;
@@ -618,6 +640,21 @@ impl Run<'_> {
             self.transact(waiting).await?;
         }
         Ok(Vec::new())
+    }
+
+    /// Runs a migration with raw statements, and commits it: what a database checks only then is a
+    /// failure of this one, and takes no other one back.
+    async fn transact_by_itself(&mut self, ready: Prepared) -> Result<()> {
+        self.session.flush().await?;
+        self.transact(vec![ready.clone()]).await?;
+        match self.session.flush().await {
+            Ok(()) => Ok(()),
+            Err(SessionError::LockLost) => Err(lock_lost().tag(ready.tag())),
+            Err(SessionError::Database(error)) => {
+                let failure = UnitFailure::Database { step: None, error };
+                Err(self.unit_failed(&ready, failure).await)
+            }
+        }
     }
 
     /// Runs migrations that each share one transaction with their ledger rows.
@@ -945,7 +982,9 @@ impl Run<'_> {
         self.check_interrupt()?;
         let open = ready.is_open();
         self.note_to_follow(&mut ready, drifted);
-        if ready.is_transactional() {
+        if ready.is_transactional() && open {
+            self.transact_by_itself(ready).await?;
+        } else if ready.is_transactional() {
             self.transact(vec![ready]).await?;
         } else {
             self.session.flush().await?;

@@ -4,12 +4,12 @@ use crate::at_hand::{at_hand, scope_of};
 use crate::backend::Scope;
 use crate::engine::{Extent, MigrationEngine, Rollback, as_operations, match_set, unknown_tag};
 use crate::error::{Error, ErrorKind, Result};
-use crate::ledger::EntryQuery;
-use crate::prepare::{Prepared, Unprepared, prepare};
+use crate::ledger::{EntryQuery, EntryStatus};
+use crate::prepare::{Prepared, Unprepared, prepare, refuse_temporary};
 use crate::set::MigrationSet;
 use ductape_core::{
-    BackendName, Checksum, Compiler, Direction, Migration, Reversibility, Risk, RiskKind, Schema,
-    Step, Tag,
+    BackendName, Checksum, Compiler, Direction, Migration, Operation, Reversibility, Risk,
+    RiskKind, Schema, Step, Tag,
 };
 use serde::Serialize;
 use std::fmt;
@@ -241,11 +241,48 @@ impl MigrationEngine {
                 break;
             }
         }
+        refuse_temporary(compiler, &pending)?;
         let scope = scope_of(pending.iter().flat_map(|m| m.up()));
         let mut schema = at_hand(reader.as_mut(), compiler, &scope, true)
             .await?
             .schema;
         plan_on(compiler, &pending, &mut schema)
+    }
+
+    /// What [`MigrationEngine::apply_new`] would run. Changes nothing.
+    ///
+    /// # Errors
+    /// Whatever `apply_new` would refuse before it touches anything.
+    pub async fn plan_new(&self, migration: &Migration) -> Result<Plan> {
+        let compiler = self.backend.compiler();
+        refuse_temporary(compiler, [migration])?;
+        let mut reader = self.backend.read().await?;
+        let scope = scope_of(migration.up());
+        let mut schema = at_hand(reader.as_mut(), compiler, &scope, true)
+            .await?
+            .schema;
+        plan_on(compiler, std::slice::from_ref(migration), &mut schema)
+    }
+
+    /// Looks, before the lock is asked for, whether what a new migration makes is there already: of
+    /// replicas that start together all but one need not queue up to be told so.
+    ///
+    /// # Errors
+    /// [`ErrorKind::AlreadyExists`].
+    pub(crate) async fn refuse_what_is_there(&self, migration: &Migration) -> Result<()> {
+        let makes = |operation: &Operation| matches!(operation, Operation::CreateCollection(_));
+        if !migration.up().iter().any(makes) {
+            return Ok(());
+        }
+        // What a run left half done may be undone yet: then the answer is known only under the lock.
+        let entries = self.backend.read().await?.summaries().await?;
+        if entries.iter().any(|e| e.status != EntryStatus::Applied) {
+            return Ok(());
+        }
+        match self.plan_new(migration).await {
+            Err(error @ Error::AlreadyExists { .. }) => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// What `down` would run. Changes nothing.
@@ -318,8 +355,10 @@ impl fmt::Display for Plan {
             for statement in &migration.up {
                 writeln!(f, "{};", statement.statement)?;
             }
-            if !migration.down.is_empty() {
-                writeln!(f, "-- the way back")?;
+            match (migration.reversible, migration.down.is_empty()) {
+                (Reversibility::Irreversible, _) => {}
+                (_, false) => writeln!(f, "-- the way back")?,
+                (_, true) => writeln!(f, "-- the way back: nothing to do")?,
             }
             for statement in &migration.down {
                 writeln!(f, "{};", statement.statement)?;

@@ -1,4 +1,4 @@
-//! The main job, on a SQLite file: create, change, look, and roll back.
+//! The main job, on a SQLite file: create, change, look, and roll back, with the SQL both ways.
 //!
 //! `cargo run --example quickstart`
 
@@ -11,13 +11,16 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let url = format!("sqlite://{}", folder.join("app.db").display());
     let outcome = show(&url).await;
     std::fs::remove_dir_all(&folder)?;
-    outcome
+    Ok(outcome?)
 }
 
-async fn show(url: &str) -> Result<(), Box<dyn std::error::Error>> {
-    let create = migration("create_users")
-        .description("People who can sign in")
-        .create_collection(
+async fn show(url: &str) -> Result<(), Error> {
+    let db = Database::connect(url).await?;
+
+    // A call is a migration: planned here, applied when it is awaited.
+    let create = db
+        .schema()
+        .create(
             "users",
             [
                 uuid("id").primary_key(),
@@ -25,41 +28,42 @@ async fn show(url: &str) -> Result<(), Box<dyn std::error::Error>> {
                 string("name").length(100),
             ],
         )
-        .timestamps()
-        .build()?;
+        .timestamps();
+    println!("create\n\n{}", create.clone().plan().await?);
+    let users = create.await?;
+    println!("applied      {}", users.migration.tag);
+
+    // Several changes as one migration, applied once however often the program starts.
     let change = migration("add_phone_to_users")
         .add_field("users", string("phone").length(20))
         .create_index("users", index("idx_users_phone", ["phone"]))
         .modify_field("users", "name", change().length(200))
         .build()?;
-    let set = MigrationSet::new([create, change])?;
-
-    let engine = Database::connect(url).await?.engine();
-    println!("The plan, both ways:\n");
-    println!("{}", engine.plan_all(&set, &Default::default()).await?);
-
-    let report = engine.up_all(&set).await?;
-    for done in &report.applied {
+    println!("\nchange\n\n{}", db.engine().plan(&change).await?);
+    let set = MigrationSet::new([change])?;
+    for done in db.engine().up_all(&set).await?.applied {
         println!("applied      {} ({} statements)", done.tag, done.statements);
     }
-    let status = engine.status(&set).await?;
+
+    println!("\nlook\n");
+    let status = db.engine().status(&set).await?;
     println!(
         "status       {} of {} applied",
         status.completed, status.total
     );
-    for entry in engine.history().await? {
+    for entry in db.engine().history().await? {
         println!(
             "history      {} {} {}",
             entry.seq, entry.tag, entry.checksum
         );
     }
-    let report = engine
-        .roll_back(&ductape::engine::Rollback::Last(2))
-        .await?;
-    for done in &report.rolled_back {
-        println!("rolled back  {}", done.tag);
+
+    println!("\nroll back\n");
+    for entry in db.engine().history().await?.iter().rev() {
+        db.engine().down(&entry.migration).await?;
+        println!("rolled back  {}", entry.tag);
     }
-    let left = engine.live_schema().await?.len();
+    let left = db.engine().live_schema().await?.len();
     println!("left         {left} collections");
     Ok(())
 }

@@ -64,6 +64,9 @@ pub struct Profile {
     pub collations: Vec<&'static str>,
     /// Expressions in every database's words, with every kind of quotes, instead of SQLite's alone.
     pub any_words: bool,
+    /// Expressions, keys and collations fit the types of their fields, and names of keys are shared with
+    /// those of indexes: what PostgreSQL demands.
+    pub typed: bool,
     /// Fields made from others.
     pub generated: bool,
     /// Fields that count by themselves must be an integer that alone is the primary key.
@@ -96,6 +99,7 @@ impl Profile {
             native_types: true,
             collations: vec!["NOCASE", "de_DE", "utf8mb4_bin"],
             any_words: true,
+            typed: false,
             generated: true,
             only_the_key_counts: false,
             methods: Method::ALL.to_vec(),
@@ -126,6 +130,7 @@ impl Profile {
             native_types: false,
             collations: vec!["NOCASE", "RTRIM", "BINARY"],
             any_words: false,
+            typed: false,
             generated: true,
             only_the_key_counts: true,
             methods: Vec::new(),
@@ -136,6 +141,19 @@ impl Profile {
             raw: false,
             natives: false,
             as_served: true,
+        }
+    }
+
+    /// What PostgreSQL can do.
+    pub fn postgres() -> Self {
+        Self {
+            backend: Some(BackendName::Postgresql),
+            collations: vec!["C", "POSIX"],
+            typed: true,
+            only_the_key_counts: false,
+            can_wait: CanWait::All,
+            options: OptionsOf::Nobody,
+            ..Self::sqlite()
         }
     }
 
@@ -163,7 +181,8 @@ impl Profile {
             (K::DropIndex, 5),
             (K::AddConstraint, 10),
             (K::DropConstraint, 5),
-            (K::Update, 4),
+            // Random values are seldom of the types of their fields.
+            (K::Update, if self.typed { 0 } else { 4 }),
             (K::Raw, if self.raw { 3 } else { 0 }),
             (K::Restore, if self.natives { 5 } else { 0 }),
         ];
@@ -241,7 +260,9 @@ pub fn interpret(profile: &Profile, choices: &[Choice]) -> Vec<Operation> {
             continue;
         };
         let mut after = schema.clone();
-        if operation.apply(&mut after).is_ok() && (!profile.as_served || is_servable(&after)) {
+        if operation.apply(&mut after).is_ok()
+            && (!profile.as_served || is_servable(profile, &after))
+        {
             schema = after;
             operations.push(operation);
         }
@@ -745,7 +766,7 @@ impl Draw<'_> {
             }
             3 => {
                 return self
-                    .default_expression(collection)
+                    .default_expression(collection, of)
                     .map(DefaultValue::Expression);
             }
             _ => {}
@@ -754,7 +775,16 @@ impl Draw<'_> {
         DefaultValue::Value(value).canonical_for(of).ok()
     }
 
-    fn default_expression(&mut self, _: &Collection) -> Option<Expression> {
+    fn default_expression(&mut self, _: &Collection, of: &FieldType) -> Option<Expression> {
+        if self.profile.typed {
+            let texts: &[&str] = match of.name() {
+                TypeName::Text => &["lower('A''b')", "'a' || 'b'"],
+                TypeName::Integer | TypeName::Bigint | TypeName::Double => &["1 + 1", "abs(-3)"],
+                TypeName::Timestamp => &["now() + interval '1 day'"],
+                _ => return None,
+            };
+            return self.of(texts).map(|text| Expression::new(*text));
+        }
         if !self.profile.any_words {
             let texts = [
                 "1 + 1",
@@ -857,7 +887,7 @@ impl Draw<'_> {
         field.comment = self.comment();
         match self.below(5) {
             3 if self.profile.generated => {
-                field.generated = self.generated(collection);
+                field.generated = self.generated(collection, &field.field_type);
                 field.primary_key &= self.profile.any_words;
             }
             4 => {
@@ -868,7 +898,7 @@ impl Draw<'_> {
             1 | 2 => field.default = self.default(collection, &field.field_type),
             _ => {}
         }
-        if has_collation(word) {
+        if has_collation(word) && !(self.profile.typed && word == TypeName::Enum) {
             field.collation = self.collation();
         }
         if self.profile.native_types && self.once_in(8) {
@@ -884,7 +914,10 @@ impl Draw<'_> {
         self.maybe(5, |draw| draw.of(&collations).map(|c| (*c).to_owned()))
     }
 
-    fn generated(&mut self, collection: &Collection) -> Option<Generated> {
+    fn generated(&mut self, collection: &Collection, of: &FieldType) -> Option<Generated> {
+        if self.profile.typed {
+            return self.typed_generated(collection, of);
+        }
         let from = self.of(&collection.fields)?.name.clone();
         let from = self.spell(&from);
         let templates: &[&str] = if self.profile.any_words {
@@ -901,6 +934,26 @@ impl Draw<'_> {
         Some(Generated {
             expression: Expression::new(text),
             stored: self.once_in(2),
+        })
+    }
+
+    /// A generated field whose expression is of its type, from a field that is none itself.
+    fn typed_generated(&mut self, collection: &Collection, of: &FieldType) -> Option<Generated> {
+        let templates: &[&str] = match of.name() {
+            TypeName::Text => &["lower({a})", "{a} || 'F'"],
+            TypeName::Integer | TypeName::Bigint => &["length({a}) + 1"],
+            _ => return None,
+        };
+        let texts: Vec<&Field> = collection
+            .fields
+            .iter()
+            .filter(|field| is_text(&field.field_type) && field.generated.is_none())
+            .collect();
+        let from = self.of(&texts)?.name.clone();
+        let text = self.of(templates)?.replace("{a}", &self.spell(&from));
+        Some(Generated {
+            expression: Expression::new(text),
+            stored: true,
         })
     }
 
@@ -1081,7 +1134,11 @@ impl Draw<'_> {
             }
             11 => {
                 changes.collation = match self.profile.collations.first() {
-                    Some(collation) if after.collation.is_none() && has_collation(now.name()) => {
+                    Some(collation)
+                        if after.collation.is_none()
+                            && has_collation(now.name())
+                            && !(self.profile.typed && now.name() == TypeName::Enum) =>
+                    {
                         Change::Set((*collation).to_owned())
                     }
                     _ => Change::Remove,
@@ -1093,7 +1150,7 @@ impl Draw<'_> {
                     other.name != field.name
                         && !other.expressions().any(|e| e.mentions(&field.name))
                 });
-                changes.generated = match self.generated(&others) {
+                changes.generated = match self.generated(&others, &now) {
                     Some(generated) if after.generated.is_none() => {
                         changes.default = Change::Remove;
                         Change::Set(generated)
@@ -1132,7 +1189,11 @@ impl Draw<'_> {
         let mut keys: Vec<IndexKey> = Vec::new();
         for field in self.some_fields(collection, 3) {
             let mut key = IndexKey::field(field.clone());
-            if self.once_in(6) {
+            let text = !self.profile.typed
+                || collection
+                    .field(&field)
+                    .is_some_and(|field| is_text(&field.field_type));
+            if text && self.once_in(6) {
                 let text = format!("lower({})", self.spell(&field));
                 key = IndexKey::new(IndexTarget::Expression(self.per_backend(&text)));
             }
@@ -1142,7 +1203,9 @@ impl Draw<'_> {
                 key.nulls = self.maybe(8, |draw| draw.of(Nulls::ALL).copied());
                 key.operator_class = self.maybe(8, |_| Some("text_pattern_ops".to_owned()));
             }
-            key.collation = self.collation();
+            if text {
+                key.collation = self.collation();
+            }
             keys.push(key);
         }
         let mut index = Index::new(keys);
@@ -1205,8 +1268,24 @@ impl Draw<'_> {
             self.of(&collection.fields)?.name.clone(),
             self.of(&collection.fields)?.name.clone(),
         );
+        let kind = collection.field(&one).map(|field| field.field_type.clone());
         let (one, two) = (self.spell(&one), self.spell(&two));
-        let templates: &[&str] = if self.profile.any_words {
+        let templates: &[&str] = if self.profile.typed {
+            match kind {
+                Some(kind) if is_text(&kind) => &[
+                    "{a} IN ('a', 'b')",
+                    "length({a}) < 100 AND {a} <> 'it''s \"x\"'",
+                    "{a} IS NOT NULL",
+                    "CASE WHEN {a} = '1' THEN {b} IS NULL ELSE false END",
+                ],
+                Some(FieldType::Integer | FieldType::Bigint | FieldType::Smallint) => &[
+                    "{a} > 0",
+                    "{a} BETWEEN 1 AND 10 OR {b} IS NULL",
+                    "{a} IN (1, 2)",
+                ],
+                _ => &["{a} IS NOT NULL", "{a} IS NULL OR {b} IS NOT NULL"],
+            }
+        } else if self.profile.any_words {
             &[
                 "{a} > 0",
                 "{a} IS NOT NULL",
@@ -1275,7 +1354,7 @@ impl Draw<'_> {
         let can_wait = match self.profile.can_wait {
             CanWait::None => false,
             CanWait::ForeignKeys => constraint.references().is_some(),
-            CanWait::All => true,
+            CanWait::All => !self.profile.typed || !matches!(constraint.rule, Rule::Check(_)),
         };
         if can_wait {
             constraint.deferrable = self.maybe(4, |draw| draw.of(Deferrable::ALL).copied());
@@ -1568,6 +1647,10 @@ impl Draw<'_> {
     }
 }
 
+fn is_text(field_type: &FieldType) -> bool {
+    matches!(field_type, FieldType::Text | FieldType::String { .. })
+}
+
 fn has_collation(word: TypeName) -> bool {
     matches!(word, TypeName::String | TypeName::Text | TypeName::Enum)
 }
@@ -1590,7 +1673,7 @@ fn set_attributes(to: &FieldType, changes: &mut FieldChanges) {
 }
 
 /// Whether a server like SQLite can hold the schema.
-fn is_servable(schema: &Schema) -> bool {
+fn is_servable(profile: &Profile, schema: &Schema) -> bool {
     // Tables and indexes share one space of names, and the case of letters makes no difference.
     let mut names = BTreeSet::new();
     let all = schema.collections().all(|collection| {
@@ -1601,13 +1684,39 @@ fn is_servable(schema: &Schema) -> bool {
                     .as_ref()
                     .is_some_and(|name| names.insert(name.as_str().to_lowercase()))
             })
+            && (!profile.typed
+                || has_keys_of_its_own_name(collection, &mut names) && has_short_names(collection))
     });
     all && schema
         .collections()
-        .all(|collection| is_servable_table(schema, collection))
+        .all(|collection| is_servable_table(profile, schema, collection))
 }
 
-fn is_servable_table(schema: &Schema, collection: &Collection) -> bool {
+/// No name is longer than PostgreSQL's, which are of 63 bytes.
+fn has_short_names(collection: &Collection) -> bool {
+    let indexes = collection.indexes.iter().filter_map(|i| i.name.as_ref());
+    let constraints = collection
+        .constraints
+        .iter()
+        .filter_map(|c| c.name.as_ref());
+    std::iter::once(&collection.name)
+        .chain(collection.fields.iter().map(|field| &field.name))
+        .chain(indexes)
+        .chain(constraints)
+        .all(|name| name.as_str().len() <= 63)
+}
+
+/// An index stands behind each key, and has its name.
+fn has_keys_of_its_own_name(collection: &Collection, names: &mut BTreeSet<String>) -> bool {
+    collection
+        .constraints
+        .iter()
+        .filter(|constraint| matches!(constraint.rule, Rule::PrimaryKey(_) | Rule::Unique(_)))
+        .filter_map(|constraint| constraint.name.as_ref())
+        .all(|name| names.insert(name.as_str().to_lowercase()))
+}
+
+fn is_servable_table(profile: &Profile, schema: &Schema, collection: &Collection) -> bool {
     let key = collection.key();
     let mut names = BTreeSet::new();
     let mut constraints = BTreeSet::new();
@@ -1616,6 +1725,7 @@ fn is_servable_table(schema: &Schema, collection: &Collection) -> bool {
         let counts = field.auto_increment;
         names.insert(field.name.as_str().to_lowercase())
             && (!counts
+                || !profile.only_the_key_counts
                 || field.field_type == FieldType::Integer
                     && key == std::slice::from_ref(&field.name)
                     && !collection.options.sql.without_rowid)
@@ -1641,9 +1751,11 @@ fn is_servable_table(schema: &Schema, collection: &Collection) -> bool {
             && match &constraint.rule {
                 Rule::ForeignKey(columns, references) => {
                     columns.iter().all(own)
-                        && schema
-                            .collection(&references.table)
-                            .is_some_and(|target| has_key(target, &references.columns))
+                        && schema.collection(&references.table).is_some_and(|target| {
+                            has_key(target, &references.columns)
+                                && (!profile.typed
+                                    || fits(collection, columns, target, &references.columns))
+                        })
                 }
                 _ => true,
             }
@@ -1659,6 +1771,26 @@ fn is_servable_table(schema: &Schema, collection: &Collection) -> bool {
         && rules
         && !circular
         && (!collection.options.sql.without_rowid || !key.is_empty())
+}
+
+/// Whether a foreign key's fields are of the types of those that they point at, which do not wait.
+fn fits(collection: &Collection, own: &[Name], target: &Collection, theirs: &[Name]) -> bool {
+    let word = |collection: &Collection, name: &Name| {
+        collection.field(name).map(|field| field.field_type.name())
+    };
+    let at_once = target.constraints.iter().any(|constraint| {
+        matches!(constraint.rule, Rule::PrimaryKey(_) | Rule::Unique(_))
+            && constraint.deferrable.is_none()
+            && constraint.columns().len() == theirs.len()
+            && theirs
+                .iter()
+                .all(|name| constraint.columns().contains(name))
+    });
+    at_once
+        && own.iter().zip(theirs).all(|(mine, theirs)| {
+            let (mine, theirs) = (word(collection, mine), word(target, theirs));
+            mine == theirs && mine != Some(TypeName::Enum) && mine != Some(TypeName::Array)
+        })
 }
 
 fn has_key(collection: &Collection, columns: &[Name]) -> bool {

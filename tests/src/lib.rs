@@ -6,4 +6,5 @@ pub mod file;
 pub mod generate;
 pub mod instrumented;
 pub mod proxy;
+pub mod served;
 pub mod servers;

@@ -3,6 +3,7 @@
 
 use super::Postgres;
 use super::client::{Answer, Broken, Client};
+use super::dialect::sql;
 use super::lock::{FENCE_DOWN, Held};
 use super::place::Place;
 use crate::ledger::{LedgerNames, put_sql};
@@ -231,46 +232,60 @@ UNION ALL SELECT 'f' || count(*) || ' ' || coalesce(sum(hashint8extended(oid::bi
 
 /// Whether a unit's writes are in the ledger, as an expression; nothing if they leave no trace there.
 pub(super) fn trace(names: &LedgerNames, unit: &Unit) -> Option<String> {
-    unit.puts.iter().find_map(|put| {
-        let text = super::dialect::sql().words("EXISTS (SELECT FROM ");
-        let text = names.table(text, &names.migrations).words(" WHERE seq = ");
-        Some(match put {
-            Put::Insert(entry) | Put::Update(entry) => text
-                .number(entry.seq)
-                .words(" AND tag = ")
-                .text(entry.tag.as_str())
-                .words(" AND status = ")
-                .text(entry.status.word())
-                .words(" AND steps_done = ")
-                .number(entry.steps_done)
-                .words(" AND progress = ")
-                .text(&serde_json::to_string(&entry.progress).unwrap_or_default())
-                .words(")")
-                .finish(),
-            Put::Progress {
-                seq,
-                status,
-                steps_done,
-                progress,
-            } => text
-                .number(*seq)
-                .words(" AND status = ")
-                .text(status.word())
-                .words(" AND steps_done = ")
-                .number(*steps_done)
-                .words(" AND progress = ")
-                .text(&serde_json::to_string(progress).unwrap_or_default())
-                .words(")")
-                .finish(),
-            Put::Delete { seq } => format!("NOT {}", text.number(*seq).words(")").finish()),
-            Put::State { .. } | Put::Log(_) => return None,
-        })
+    let of_entries = unit.puts.iter().find_map(|put| entry_trace(names, put));
+    of_entries.or_else(|| unit.puts.iter().find_map(|put| state_trace(names, put)))
+}
+
+/// The trace of a write to an entry.
+fn entry_trace(names: &LedgerNames, put: &Put) -> Option<String> {
+    let text = sql().words("EXISTS (SELECT FROM ");
+    let text = names.table(text, &names.migrations).words(" WHERE seq = ");
+    let (seq, status, steps_done, progress) = match put {
+        Put::Insert(entry) | Put::Update(entry) => {
+            (entry.seq, entry.status, entry.steps_done, &entry.progress)
+        }
+        Put::Progress {
+            seq,
+            status,
+            steps_done,
+            progress,
+        } => (*seq, *status, *steps_done, progress),
+        Put::Delete { seq } => {
+            return Some(format!("NOT {}", text.number(*seq).words(")").finish()));
+        }
+        Put::State { .. } | Put::Log(_) => return None,
+    };
+    let text = text
+        .number(seq)
+        .words(" AND status = ")
+        .text(status.word())
+        .words(" AND steps_done = ")
+        .number(steps_done)
+        .words(" AND progress = ")
+        .text(&serde_json::to_string(progress).unwrap_or_default())
+        .words(")");
+    Some(text.finish())
+}
+
+/// The trace of a row of the state. It may have been there before; writing it again changes nothing.
+fn state_trace(names: &LedgerNames, put: &Put) -> Option<String> {
+    let Put::State { key, value } = put else {
+        return None;
+    };
+    let text = sql().words("EXISTS (SELECT FROM ");
+    let text = names
+        .table(text, &names.state)
+        .words(" WHERE key = ")
+        .text(key);
+    Some(match value {
+        Some(value) => text.words(" AND value = ").text(value).words(")").finish(),
+        None => format!("NOT {}", text.words(")").finish()),
     })
 }
 
 /// The name of an index as one drops it.
 pub(super) fn index_name(place: &Place, index: &Name) -> String {
-    let text = super::dialect::sql().maybe(place.schema.as_ref(), |text, schema| {
+    let text = sql().maybe(place.schema.as_ref(), |text, schema| {
         text.name(schema).words(".")
     });
     text.name(index).finish()

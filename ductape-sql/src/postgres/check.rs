@@ -1,15 +1,17 @@
 //! What PostgreSQL cannot keep, said before anything is touched.
 
+use super::capabilities::CAPABILITIES;
 use super::compiler::Compilation;
 use super::enum_type::{enum_type_name, owned_values};
 use super::index::cannot;
-use super::types::server_spelling;
+use super::types::{enum_values, server_spelling};
 use ductape_core::compiler::{Direction, Step};
 use ductape_core::expression::{Token, check, tokens};
 use ductape_core::schema::{
     Constraint, ConstraintType, DefaultValue, Field, FieldType, Index, Rule,
 };
 use ductape_core::{BackendName, Collection, Name, Risk, RiskKind, Schema};
+use serde_json::Value;
 
 /// The longest VARCHAR (datatype-character).
 const LONGEST_STRING: u32 = 10_485_760;
@@ -42,6 +44,22 @@ impl Compilation<'_> {
         }
     }
 
+    /// The server would cut a longer name, and say so only in a notice.
+    pub(super) fn check_name(&mut self, at: usize, name: &Name) {
+        if let Some((limit, unit)) = CAPABILITIES.name_limit
+            && unit.measure(name.as_str()) > limit
+        {
+            self.refuse(
+                at,
+                format!(
+                    "a name has at most {limit} bytes in PostgreSQL, and {name} has {}",
+                    unit.measure(name.as_str())
+                ),
+                "choose a shorter name",
+            );
+        }
+    }
+
     fn no_expression(&mut self, at: usize, of: &str) {
         self.refuse(
             at,
@@ -58,6 +76,7 @@ impl Compilation<'_> {
         before: &Schema,
         own: &Name,
     ) {
+        self.check_name(at, name);
         let taken = before.collections().find_map(|collection| {
             if collection.name == *name && collection.name != *own {
                 return Some("a collection");
@@ -109,6 +128,7 @@ impl Compilation<'_> {
     }
 
     pub(super) fn check_field(&mut self, at: usize, field: &Field) {
+        self.check_name(at, &field.name);
         if let Some(DefaultValue::Expression(expression)) = &field.default
             && expression.text(BackendName::Postgresql).is_none()
         {
@@ -118,6 +138,19 @@ impl Compilation<'_> {
             && generated.expression.text(BackendName::Postgresql).is_none()
         {
             self.no_expression(at, &format!("the generated field {}", field.name));
+        }
+        if let Some(DefaultValue::Value(value)) = &field.default
+            && matches!(field.field_type, FieldType::Array { .. })
+            && shape(value).is_none()
+        {
+            self.refuse(
+                at,
+                format!(
+                    "the lists in a list have one length in PostgreSQL, and are not empty: the default of {} is another one",
+                    field.name
+                ),
+                "use the type json, or another default",
+            );
         }
         match field.native.get(&BackendName::Postgresql) {
             Some(native) => self.check_native(at, native),
@@ -182,10 +215,12 @@ impl Compilation<'_> {
     ) {
         let name = constraint.name.as_ref();
         let shown = name.map_or("", Name::as_str);
-        if is_relation(constraint)
-            && let Some(name) = name
-        {
-            self.check_relation_name(at, name, before, &collection.name);
+        match name {
+            Some(name) if is_relation(constraint) => {
+                self.check_relation_name(at, name, before, &collection.name);
+            }
+            Some(name) => self.check_name(at, name),
+            None => {}
         }
         match &constraint.rule {
             Rule::Check(expression) => {
@@ -260,12 +295,21 @@ impl Compilation<'_> {
 
     /// A name that Ductape makes, as PostgreSQL can hold it.
     pub(super) fn fitting(&self, name: Name) -> Name {
-        super::capabilities::CAPABILITIES.naming().fit(name)
+        CAPABILITIES.naming().fit(name)
     }
 
     /// Tells of what a collection's fields promise and PostgreSQL does not keep.
     pub(super) fn not_kept(fields: &[&Field], step: &mut Step) {
         for field in fields {
+            if field.collation.is_some() && enum_values(&field.field_type).is_some() {
+                step.risks.push(Risk::new(
+                    RiskKind::NotEnforced,
+                    format!(
+                        "PostgreSQL's enums have an order of their own: the collation of {} is kept on record",
+                        field.name
+                    ),
+                ));
+            }
             if let FieldType::Binary { length: Some(n) } = field.field_type
                 && !field.native.contains_key(&BackendName::Postgresql)
             {
@@ -293,10 +337,40 @@ fn is_relation(constraint: &Constraint) -> bool {
     )
 }
 
+/// The length of each dimension of lists in lists, if PostgreSQL can hold them (arrays, 8.15.2).
+fn shape(value: &Value) -> Option<Vec<usize>> {
+    let Value::Array(items) = value else {
+        return Some(Vec::new());
+    };
+    let mut shapes = items.iter().map(shape);
+    let inner = match shapes.next() {
+        Some(first) => first?,
+        None => Vec::new(),
+    };
+    let same = shapes.all(|other| other.as_ref() == Some(&inner));
+    (same && !inner.contains(&0)).then(|| [vec![items.len()], inner].concat())
+}
+
 /// The `[3]` of an array's type.
 fn is_bounds(quoted: &str) -> bool {
     quoted
         .strip_prefix('[')
         .and_then(|inner| inner.strip_suffix(']'))
         .is_some_and(|inner| inner.bytes().all(|b| b.is_ascii_digit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shape;
+    use serde_json::json;
+
+    #[test]
+    fn only_full_and_even_lists_of_lists_can_be_held() {
+        for value in [json!([]), json!([1, 2]), json!([[1], [2]])] {
+            assert!(shape(&value).is_some(), "{value}");
+        }
+        for value in [json!([[], []]), json!([[1], [1, 2]]), json!([[1], [[1]]])] {
+            assert!(shape(&value).is_none(), "{value}");
+        }
+    }
 }

@@ -5,7 +5,7 @@ use ductape_engine::DbError;
 use futures_util::TryStreamExt;
 use sqlx::postgres::{PgConnectOptions, PgDatabaseError, PgRow, PgSeverity};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Either, PgConnection, Row};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How long reaching a server may take, unless the URL says.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -58,16 +58,14 @@ impl From<Broken> for DbError {
 /// A connection. It has no pool to go back to: dropped, it is closed, and whatever lock it held ends with it.
 pub(super) struct Client {
     connection: PgConnection,
-    since: Instant,
 }
 
 impl Client {
     /// Reaches the server.
     pub async fn connect(options: &PgConnectOptions, timeout: Duration) -> Result<Self, DbError> {
-        let since = Instant::now();
         let reached = tokio::time::timeout(timeout, options.connect()).await;
         match reached {
-            Ok(Ok(connection)) => Ok(Self { connection, since }),
+            Ok(Ok(connection)) => Ok(Self { connection }),
             Ok(Err(error)) => {
                 let mut error = db_error(&error);
                 error.connection = true;
@@ -84,11 +82,6 @@ impl Client {
                 timeout.as_secs()
             ))),
         }
-    }
-
-    /// How long ago reaching it began.
-    pub fn age(&self) -> Duration {
-        self.since.elapsed()
     }
 
     /// Runs a text of one or many statements, up to the first that fails.

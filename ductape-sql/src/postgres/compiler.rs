@@ -27,7 +27,7 @@ use ductape_core::compiler::{Atomicity, Compiler, Context, Direction, Effect, Re
 use ductape_core::operation::{
     AddConstraint, AddField, CreateIndex, DropConstraint, DropField, DropIndex, Raw, Restore,
 };
-use ductape_core::schema::{Constraint, DefaultValue, Rule};
+use ductape_core::schema::{Constraint, DefaultValue, Field, Rule};
 use ductape_core::{Collection, Name, Operation, Resolved, Risk, RiskKind, Schema, Statement};
 use std::collections::BTreeSet;
 
@@ -153,6 +153,7 @@ impl Compilation<'_> {
             }
             Operation::DropField(drop) => self.drop_field(at, drop, before),
             Operation::RenameField(rename) => {
+                self.check_name(at, &rename.to);
                 let statement = alter_table(&rename.collection)
                     .words("RENAME COLUMN ")
                     .name(&rename.from)
@@ -314,11 +315,15 @@ impl Compilation<'_> {
         }
     }
 
+    pub(super) fn create_type(&mut self, at: usize, collection: &Name, field: &Field) {
+        for statement in create_type(collection, field).into_iter().flatten() {
+            self.step(at, statement);
+        }
+    }
+
     fn create_collection(&mut self, at: usize, collection: &Collection) {
         for field in &collection.fields {
-            if let Some(statement) = create_type(&collection.name, field) {
-                self.step(at, statement);
-            }
+            self.create_type(at, &collection.name, field);
         }
         let effect = effects::collection_made(&collection.name);
         let step = self.step(at, create_table(collection));
@@ -362,9 +367,7 @@ impl Compilation<'_> {
 
     fn add_field(&mut self, at: usize, add: &AddField) {
         let field = &add.field;
-        if let Some(statement) = create_type(&add.collection, field) {
-            self.step(at, statement);
-        }
+        self.create_type(at, &add.collection, field);
         let unfilled = field.required
             && field.default.is_none()
             && field.generated.is_none()

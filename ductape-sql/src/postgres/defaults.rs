@@ -155,7 +155,14 @@ fn read_text(text: &str, field_type: &FieldType) -> Option<Value> {
     match field_type {
         FieldType::Json => serde_json::from_str(text).ok(),
         FieldType::Array { items } => read_array(text, items),
-        FieldType::Datetime => Some(Value::String(text.replacen(' ', "T", 1))),
+        FieldType::Time => Some(Value::String(shown_time(text))),
+        FieldType::Datetime => {
+            let moment = text.replacen(' ', "T", 1);
+            Some(Value::String(match moment.split_once('T') {
+                Some((date, time)) => format!("{date}T{}", shown_time(time)),
+                None => moment,
+            }))
+        }
         FieldType::Timestamp => {
             let moment = text.replacen(' ', "T", 1);
             let utc = timestamp_in_utc(&moment)?;
@@ -175,6 +182,19 @@ fn read_text(text: &str, field_type: &FieldType) -> Option<Value> {
         FieldType::Binary { .. } | FieldType::Blob => read_hex(text.strip_prefix("\\x")?),
         _ => Some(Value::String(text.to_owned())),
     }
+}
+
+/// A time of day as the server shows it: with seconds, and no zeros behind their fraction.
+fn shown_time(text: &str) -> String {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let seconds = if whole.len() == "00:00".len() {
+        ":00"
+    } else {
+        ""
+    };
+    let fraction = fraction.trim_end_matches('0');
+    let point = if fraction.is_empty() { "" } else { "." };
+    format!("{whole}{seconds}{point}{fraction}")
 }
 
 fn read_hex(hex: &str) -> Option<Value> {
@@ -287,6 +307,13 @@ mod tests {
                 "'2024-01-15 14:30:52+02'::timestamp with time zone",
                 FieldType::Timestamp,
                 json!("2024-01-15T12:30:52Z"),
+            ),
+            ("'23:59'", FieldType::Time, json!("23:59:00")),
+            ("'14:30:52.250'", FieldType::Time, json!("14:30:52.25")),
+            (
+                "'2024-01-15 14:30'",
+                FieldType::Datetime,
+                json!("2024-01-15T14:30:00"),
             ),
             (
                 "'2024-01-15 14:30:52'::timestamp without time zone",

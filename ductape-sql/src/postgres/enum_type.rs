@@ -25,23 +25,34 @@ pub(crate) fn owned_values(field: &Field) -> Option<&[String]> {
     enum_values(&field.field_type)
 }
 
-/// `CREATE TYPE`, if the field owns one.
-pub(crate) fn create_type(collection: &Name, field: &Field) -> Option<String> {
+/// What makes the field's type, if it owns one.
+pub(crate) fn create_type(collection: &Name, field: &Field) -> Option<[String; 2]> {
     let values = owned_values(field)?;
-    Some(create_type_named(
-        &enum_type_name(collection, &field.name),
-        values,
-    ))
-}
-
-pub(crate) fn create_type_named(name: &Name, values: &[String]) -> String {
-    sql()
+    let name = enum_type_name(collection, &field.name);
+    let create = sql()
         .words("CREATE TYPE ")
-        .name(name)
+        .name(&name)
         .words(" AS ENUM (")
         .texts(values.iter().map(String::as_str))
         .words(")")
-        .finish()
+        .finish();
+    Some([make_room(&name), create])
+}
+
+/// Frees the name of an enum type. A field that was renamed, or whose collection was, still owns the type
+/// of its old name: the type takes the name that its field would give it now.
+pub(crate) fn make_room(type_name: &Name) -> String {
+    let quoted = sql().name(type_name).finish();
+    let body = sql()
+        .words("DECLARE\n  owners text[] := ARRAY(SELECT left(r.relname || '_' || a.attname, 63)\n    FROM pg_attribute a JOIN pg_class r ON r.oid = a.attrelid AND r.relkind IN ('r', 'p')\n    JOIN pg_type t ON t.oid = to_regtype(")
+        .text(&quoted)
+        .words(") AND t.typtype = 'e' AND a.atttypid IN (t.oid, t.typarray)\n    WHERE NOT a.attisdropped AND a.attinhcount = 0);\nBEGIN\n  IF array_length(owners, 1) = 1 THEN\n    EXECUTE format(")
+        .text("ALTER TYPE %s RENAME TO %I")
+        .words(", ")
+        .text(&quoted)
+        .words(", owners[1]);\n  END IF;\nEND")
+        .finish();
+    block(&body)
 }
 
 /// What becomes of the enum type of a field that changes.

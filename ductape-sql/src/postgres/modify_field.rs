@@ -6,14 +6,13 @@ use super::defaults::default_text;
 use super::dialect::sql;
 use super::effects;
 use super::enum_type::{
-    self, EnumChange, Place, array_mark, create_type, enum_change, over_text, owned_values,
-    with_types_of,
+    self, EnumChange, Place, array_mark, enum_change, over_text, owned_values, with_types_of,
 };
 use super::guard::{example, guard, nulls};
 use super::index::{create_index, drop_index};
 use super::native::{drop_native, falling};
 use super::table::{alter_table, column, comment_on_column, comment_on_index};
-use super::types::{is_serial, server_spelling, stored_type};
+use super::types::{collation, is_serial, server_spelling, stored_type};
 use super::{constraint, counting};
 use crate::writer::Sql;
 use ductape_core::compiler::{Atomicity, Direction, Guard};
@@ -50,11 +49,16 @@ impl Modification<'_> {
             .map(String::as_str)
     }
 
+    /// Whether the table is written anew, if the type changes at all.
+    fn rewrites(&self) -> bool {
+        rewrites(self.old, self.new) || self.using().is_some()
+    }
+
     fn retypes(&self) -> bool {
         let spelled = |field: &Field| server_spelling(&stored_type(&self.before.name, field));
         spelled(self.old) != spelled(self.new)
             || owned_values(self.old) != owned_values(self.new)
-            || self.old.collation != self.new.collation
+            || collation(self.old) != collation(self.new)
             || self.using().is_some()
     }
 
@@ -64,7 +68,7 @@ impl Modification<'_> {
             EnumChange::Grow(added)
                 if self.using().is_none()
                     && !self.unseen
-                    && self.old.collation == self.new.collation =>
+                    && collation(self.old) == collation(self.new) =>
             {
                 Some(added)
             }
@@ -167,7 +171,7 @@ impl Compilation<'_> {
         }
         let required = |field: &Field| field.required || field.auto_increment;
         match (required(old), required(new)) {
-            (false, true) => self.require(change, retypes),
+            (false, true) => self.require(change, retypes && change.rewrites()),
             (true, false) => {
                 self.step(at, change.alter_column().words("DROP NOT NULL").finish());
             }
@@ -238,7 +242,7 @@ impl Compilation<'_> {
             EnumChange::None => Vec::new(),
             _ => self.drop_spelled(change),
         };
-        let collation = new.collation.as_ref().and_then(|c| Name::new(c).ok());
+        let collation = collation(new);
         let to = |type_name: &str, expression: Option<&str>| {
             change
                 .alter_column()
@@ -256,9 +260,7 @@ impl Compilation<'_> {
         let (statement, also) = match enum_change {
             EnumChange::None => (to(&column_type, conversion.expression.as_deref()), None),
             EnumChange::Made => {
-                if let Some(statement) = create_type(name, new) {
-                    self.step(at, statement);
-                }
+                self.create_type(at, name, new);
                 let expression = conversion
                     .expression
                     .unwrap_or_else(|| sql().name(&old.name).finish());
@@ -282,7 +284,7 @@ impl Compilation<'_> {
                 (statement, Some(enum_type::shared(name, &old.name)))
             }
         };
-        let rewrites = rewrites(old, new) || change.using().is_some();
+        let rewrites = change.rewrites();
         let step = self.step(at, statement);
         step.effects.push(effects::field_changed(name, &new.name));
         step.guards = guards;
@@ -411,9 +413,7 @@ impl Compilation<'_> {
                 ),
             ));
         }
-        if let Some(statement) = create_type(name, change.new) {
-            self.step(at, statement);
-        }
+        self.create_type(at, name, change.new);
         self.add_derived(change, change.new);
         for native in natives.iter().rev() {
             self.step(at, native.definition.clone());

@@ -2,7 +2,7 @@
 
 use super::defaults::{default_text, read_default};
 use super::index::nulls_by_default;
-use super::types::{is_serial, read_type, server_spelling};
+use super::types::{collation, is_serial, read_type, server_spelling};
 use ductape_core::BackendName;
 use ductape_core::schema::{
     Collection, Constraint, DefaultValue, Field, FieldType, Index, IndexTarget, Method,
@@ -62,7 +62,7 @@ fn normal_field(field: &Field) -> Field {
             generated.expression = folded;
         }
     }
-    normal.collation = field.collation.clone().filter(|c| c != "default");
+    normal.collation = collation(field).map(|name| name.as_str().to_owned());
     normal
 }
 

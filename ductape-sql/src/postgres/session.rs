@@ -163,7 +163,10 @@ impl PostgresSession {
             .map(|unit| trace(&self.place.names, unit))
             .collect();
         let Some(traces) = traces else {
-            return Err(UnitFailure::Unknown(error));
+            return Err(match self.client().await {
+                Err(SessionError::LockLost) => UnitFailure::LockLost,
+                _ => UnitFailure::Unknown(error),
+            });
         };
         let query = sql()
             .words("SELECT ")

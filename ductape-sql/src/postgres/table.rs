@@ -3,7 +3,7 @@
 use super::constraint::table_constraint;
 use super::defaults::default_text;
 use super::dialect::sql;
-use super::types::column_type;
+use super::types::{collation, column_type};
 use crate::writer::Sql;
 use ductape_core::schema::{Collection, Field};
 use ductape_core::{BackendName, Name};
@@ -38,8 +38,7 @@ pub(crate) fn column(text: Sql, collection: &Name, field: &Field) -> Sql {
         .name(&field.name)
         .words(" ")
         .sql(&column_type(collection, field));
-    let collation = field.collation.as_ref().and_then(|c| Name::new(c).ok());
-    text = text.maybe(collation, |text, collation| {
+    text = text.maybe(collation(field), |text, collation| {
         text.words(" COLLATE ").name(&collation)
     });
     if let Some(default) = &field.default

@@ -211,8 +211,11 @@ fn a_type_changes_under_views_an_index_and_a_default() {
         r#"[{"type": "modifyField", "collection": "users", "field": "status",
              "changes": {"type": "enum", "enumValues": ["on", "off"]}}]"#,
     );
+    let mut texts = shown(&steps);
+    let room = texts.remove(5);
+    assert!(room.contains("ALTER TYPE %s RENAME TO %I"), "{room}");
     assert_eq!(
-        shown(&steps),
+        texts,
         [
             r#"DROP VIEW "w""#,
             r#"DROP VIEW "v""#,
@@ -229,6 +232,23 @@ fn a_type_changes_under_views_an_index_and_a_default() {
             r#"ALTER TABLE "users" ALTER COLUMN "status" SET DEFAULT 'on'"#,
         ]
     );
+}
+
+#[test]
+fn nothing_is_cut_on_the_way_to_a_shorter_text() {
+    let steps = up(
+        USERS,
+        r#"[{"type": "modifyField", "collection": "users", "field": "team", "changes": {"type": "string", "length": 3}},
+            {"type": "update", "collection": "users", "set": {"email": {"cast": {"field": "id"}, "to": {"type": "string", "length": 2}}}}]"#,
+    );
+    assert_eq!(
+        shown(&steps),
+        [
+            r#"ALTER TABLE "users" ALTER COLUMN "team" TYPE VARCHAR(3) USING "team"::text"#,
+            r#"UPDATE "users" SET "email" = CAST("id" AS TEXT) WHERE TRUE"#,
+        ]
+    );
+    assert_eq!(steps[0].guards.len(), 1);
 }
 
 #[test]
@@ -259,6 +279,7 @@ fn what_cannot_be_done_is_refused_all_at_once() {
             {"type": "addField", "collection": "users", "field": {"name": "x", "type": "text", "native": {"postgresql": "text); DROP TABLE users"}}},
             {"type": "createCollection", "name": "users_mood", "fields": {"a": "integer"}},
             {"type": "addField", "collection": "users", "field": {"name": "mood", "type": "enum", "enumValues": ["a"]}},
+            {"type": "addField", "collection": "users", "field": {"name": "a_name_of_more_bytes_than_the_sixty_three_that_postgresql_keeps_of_one", "type": "text"}},
             {"type": "raw", "backend": "postgresql", "statement": "VACUUM; SELECT 1"},
             {"type": "raw", "backend": "postgresql", "statement": "SELECT 1; COMMIT"}]"#,
     );
@@ -272,6 +293,7 @@ fn what_cannot_be_done_is_refused_all_at_once() {
         "nothing turns integer into uuid",
         "no type that PostgreSQL could take",
         "would be called users_mood, as a collection is",
+        "at most 63 bytes",
         "cannot stand in a transaction",
         "COMMIT would end the transaction",
     ];

@@ -65,6 +65,15 @@ fn plain_type_name(field_type: &FieldType) -> std::borrow::Cow<'static, str> {
     }
 }
 
+/// The collation that the column has: an enum has an order of its own.
+pub(crate) fn collation(field: &Field) -> Option<Name> {
+    let collation = field.collation.as_ref().filter(|c| *c != "default")?;
+    match enum_values(&field.field_type) {
+        Some(_) => None,
+        None => Name::new(collation).ok(),
+    }
+}
+
 /// The enum that a type is, or that it is an array of.
 pub(crate) fn enum_values(field_type: &FieldType) -> Option<&[String]> {
     match field_type {

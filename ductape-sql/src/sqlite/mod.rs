@@ -1,9 +1,14 @@
 //! SQLite.
 
+mod anew;
 mod capabilities;
+mod checks;
 mod compiler;
 mod convert;
 mod dialect;
+mod guards;
+mod normal;
+mod raw;
 mod rebuild;
 mod table;
 mod text;
@@ -14,7 +19,11 @@ mod create_index;
 #[cfg(feature = "sqlite")]
 mod create_table;
 #[cfg(feature = "sqlite")]
+mod dropped;
+#[cfg(feature = "sqlite")]
 mod introspect;
+#[cfg(feature = "sqlite")]
+mod lent;
 #[cfg(feature = "sqlite")]
 mod session;
 
@@ -22,3 +31,5 @@ pub use capabilities::CAPABILITIES;
 pub use dialect::Sqlite;
 #[cfg(feature = "sqlite")]
 pub use session::SqliteBackend;
+#[cfg(feature = "sqlite")]
+pub use sqlx::SqlitePool;

@@ -5,6 +5,12 @@ use crate::failure::Failure;
 use ductape::ErrorKind;
 use ductape::core::{BackendName, Compiler};
 
+/// DynamoDB, its tables called as the collections are.
+#[cfg(feature = "dynamodb")]
+static DYNAMODB: ductape_dynamo::DynamoDb = ductape_dynamo::DynamoDb {
+    prefix: String::new(),
+};
+
 /// The compiler for a database.
 ///
 /// # Errors
@@ -14,7 +20,7 @@ pub fn compiler(name: BackendName) -> Result<&'static dyn Compiler, Failure> {
         BackendName::Sqlite => Ok(&ductape_sql::sqlite::Sqlite),
         BackendName::Postgresql => Ok(&ductape_sql::postgres::Postgres),
         #[cfg(feature = "dynamodb")]
-        BackendName::Dynamodb => Ok(&ductape_dynamo::DynamoDb),
+        BackendName::Dynamodb => Ok(&DYNAMODB),
         other => Err(Failure::of(
             ErrorKind::Unsupported,
             format!("this program was built without {other}"),

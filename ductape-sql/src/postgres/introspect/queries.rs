@@ -95,17 +95,16 @@ impl Questions {
             pg_get_expr(i.indpred, i.indrelid) AS predicate, c.reloptions AS options, d.description AS comment, \
             pg_get_indexdef(i.indexrelid) AS definition, \
             (SELECT json_agg(json_build_object('field', a.attname, \
-                'expression', CASE WHEN a.attname IS NULL THEN pg_get_indexdef(i.indexrelid, n, false) END, \
-                'descending', i.indoption[n - 1] & 1 = 1, 'nulls_first', i.indoption[n - 1] & 2 = 2, \
-                'class', CASE WHEN NOT o.opcdefault THEN o.opcname END, \
-                'parameters', x.attoptions, \
-                'collation', CASE WHEN i.indcollation[n - 1] NOT IN (0, coalesce(a.attcollation, 100)) THEN (SELECT collname FROM pg_collation WHERE oid = i.indcollation[n - 1]) END) ORDER BY n) \
-                FROM generate_series(1, i.indnkeyatts) AS n \
-                LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[n - 1] AND i.indkey[n - 1] <> 0 \
-                LEFT JOIN pg_attribute x ON x.attrelid = i.indexrelid AND x.attnum = n \
-                LEFT JOIN pg_opclass o ON o.oid = i.indclass[n - 1]) AS keys, \
-            (SELECT json_agg(a.attname ORDER BY n) FROM generate_series(i.indnkeyatts + 1, i.indnatts) AS n \
-                JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[n - 1]) AS include \
+                'expression', CASE WHEN u.attnum = 0 THEN pg_get_indexdef(i.indexrelid, u.n::integer, false) END, \
+                'descending', i.indoption[u.n - 1] & 1 = 1, 'nulls_first', i.indoption[u.n - 1] & 2 = 2, \
+                'class', (SELECT o.opcname FROM pg_opclass o WHERE o.oid = i.indclass[u.n - 1] AND NOT o.opcdefault), \
+                'parameters', (SELECT x.attoptions FROM pg_attribute x WHERE x.attrelid = i.indexrelid AND x.attnum = u.n), \
+                'collation', CASE WHEN i.indcollation[u.n - 1] NOT IN (0, coalesce(a.attcollation, 100)) THEN (SELECT collname FROM pg_collation WHERE oid = i.indcollation[u.n - 1]) END) ORDER BY u.n) \
+                FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS u (attnum, n) \
+                LEFT JOIN LATERAL (SELECT b.attname, b.attcollation FROM pg_attribute b WHERE b.attrelid = i.indrelid AND b.attnum = u.attnum AND u.attnum <> 0) AS a ON true \
+                WHERE u.n <= i.indnkeyatts) AS keys, \
+            CASE WHEN i.indnatts > i.indnkeyatts THEN (SELECT json_agg((SELECT a.attname FROM pg_attribute a WHERE a.attrelid = i.indrelid AND a.attnum = u.attnum) ORDER BY u.n) \
+                FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS u (attnum, n) WHERE u.n > i.indnkeyatts) END AS include \
             FROM pg_index i JOIN wanted w ON w.oid = i.indrelid JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam \
             LEFT JOIN pg_description d ON d.classoid = 'pg_class'::regclass AND d.objoid = i.indexrelid AND d.objsubid = 0 \
             WHERE NOT EXISTS (SELECT FROM pg_depend k WHERE k.classid = 'pg_class'::regclass AND k.objid = i.indexrelid AND k.refclassid = 'pg_constraint'::regclass AND k.deptype = 'i')")
