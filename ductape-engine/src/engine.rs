@@ -183,9 +183,11 @@ impl MigrationEngine {
     /// Like [`MigrationEngine::down`]; [`ErrorKind::Usage`] for a tag that is not applied.
     pub async fn roll_back(&self, rollback: &Rollback) -> Result<Report> {
         // What is not there is refused, and nothing is done where nothing is applied, without the lock,
-        // which would write.
-        let entries = self.backend.read().await?.summaries().await?;
-        if chosen(&entries, rollback)?.is_empty() {
+        // which would write. What cannot be looked at now is waited for with the lock.
+        if let Ok(mut reader) = self.backend.read().await
+            && let Ok(entries) = reader.summaries().await
+            && chosen(&entries, rollback)?.is_empty()
+        {
             return Ok(Report::default());
         }
         self.locked(async |run| {

@@ -18,6 +18,8 @@ pub struct DbError {
     pub statement: Option<String>,
     /// Whether the database was not reached at all.
     pub connection: bool,
+    /// Whether another program was at it.
+    pub busy: bool,
     /// Where it refused to break what hangs on the change: what to do about it.
     pub refused: Option<&'static str>,
 }
@@ -30,6 +32,7 @@ impl DbError {
             code: None,
             statement: None,
             connection: false,
+            busy: false,
             refused: None,
         }
     }
@@ -40,6 +43,13 @@ impl DbError {
             connection: true,
             ..Self::new(message)
         }
+    }
+
+    /// Says whether another program was at it.
+    #[must_use]
+    pub fn busy(mut self, busy: bool) -> Self {
+        self.busy = busy;
+        self
     }
 
     /// Adds the database's code.
@@ -351,10 +361,15 @@ impl From<DbError> for Error {
             ErrorKind::Connection
         } else if error.refused.is_some() {
             ErrorKind::Refused
+        } else if error.busy {
+            ErrorKind::Locked
         } else {
             ErrorKind::Database
         };
         let mut result = Self::of(kind, error.message);
+        if error.busy {
+            result = result.hint("another program has the database; run again when it is done");
+        }
         let details = result.details_mut();
         details.hint = error.refused.map(str::to_owned);
         details.code = error.code;

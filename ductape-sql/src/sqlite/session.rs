@@ -160,7 +160,7 @@ fn db_error(error: &sqlx::Error) -> DbError {
     let would_break = ["error in view ", "error in trigger ", "error in index "]
         .iter()
         .any(|start| message.starts_with(start));
-    let error = DbError::new(message).code(code);
+    let error = DbError::new(message).busy(is_busy(error)).code(code);
     match would_break {
         true => error.refused(
             "take what it names away with raw before it, and make it again afterwards in the new words",
