@@ -23,6 +23,16 @@ words! {
     }
 }
 
+impl BackendName {
+    /// Whether the options of SQL databases are for it.
+    pub const fn takes_sql_options(self) -> bool {
+        match self {
+            Self::Postgresql | Self::Mysql | Self::Mariadb | Self::Sqlite => true,
+            Self::Mongodb | Self::Dynamodb | Self::Cassandra => false,
+        }
+    }
+}
+
 impl<T: Read> Read for BTreeMap<BackendName, T> {
     fn read(node: &Node, reader: &mut Reader) -> Option<Self> {
         let Node::Object(entries) = node else {

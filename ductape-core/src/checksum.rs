@@ -14,24 +14,28 @@ pub struct Checksum(String);
 impl Checksum {
     /// The checksum of operations and of an authored way back.
     pub fn of(up: &[Operation], down: Option<&[Operation]>) -> Self {
-        let mut canonical = String::with_capacity(256);
-        canonical.push('{');
+        let mut canonical = Canonical::default();
+        canonical.words("{");
         if let Some(down) = down {
-            canonical.push_str("\"down\":");
-            write_canonical(&to_value(down), &mut canonical);
-            canonical.push(',');
+            canonical.words("\"down\":");
+            canonical.operations(down);
+            canonical.words(",");
         }
-        canonical.push_str("\"up\":");
-        write_canonical(&to_value(up), &mut canonical);
-        canonical.push('}');
-        Self::of_bytes(canonical.as_bytes())
+        canonical.words("\"up\":");
+        canonical.operations(up);
+        canonical.words("}");
+        Self::of_digest(&canonical.finish())
     }
 
     /// The checksum of any bytes.
     pub fn of_bytes(bytes: &[u8]) -> Self {
+        Self::of_digest(&Sha256::digest(bytes))
+    }
+
+    fn of_digest(digest: &[u8]) -> Self {
         let mut text = String::with_capacity(67);
         text.push_str("v1:");
-        for byte in Sha256::digest(bytes) {
+        for byte in digest {
             for half in [byte >> 4, byte & 15] {
                 text.push(char::from_digit(u32::from(half), 16).unwrap_or('0'));
             }
@@ -64,61 +68,127 @@ impl fmt::Debug for Checksum {
     }
 }
 
-fn to_value(operations: &[Operation]) -> Value {
-    serde_json::to_value(operations).unwrap_or(Value::Null)
+/// Canonical JSON on its way into the hash, an operation at a time: the whole of a large migration would
+/// need many times its room.
+#[derive(Default)]
+struct Canonical {
+    hash: Sha256,
+    text: Vec<u8>,
+}
+
+impl Canonical {
+    fn words(&mut self, words: &str) {
+        self.text.extend_from_slice(words.as_bytes());
+    }
+
+    fn operations(&mut self, operations: &[Operation]) {
+        self.words("[");
+        for (index, operation) in operations.iter().enumerate() {
+            if index > 0 {
+                self.words(",");
+            }
+            let value = serde_json::to_value(operation).unwrap_or(Value::Null);
+            write_canonical(&value, &mut self.text);
+            self.hash.update(&self.text);
+            self.text.clear();
+        }
+        self.words("]");
+    }
+
+    fn finish(mut self) -> [u8; 32] {
+        self.hash.update(&self.text);
+        self.hash.finalize().into()
+    }
 }
 
 /// Writes JSON as RFC 8785 has it: no white space, keys in the order of their UTF-16 units, numbers as
 /// ECMAScript writes them.
-fn write_canonical(value: &Value, out: &mut String) {
+fn write_canonical(value: &Value, out: &mut Vec<u8>) {
     match value {
-        Value::Null => out.push_str("null"),
-        Value::Bool(b) => out.push_str(if *b { "true" } else { "false" }),
+        Value::Null => out.extend_from_slice(b"null"),
+        Value::Bool(true) => out.extend_from_slice(b"true"),
+        Value::Bool(false) => out.extend_from_slice(b"false"),
         Value::Number(number) => match (number.as_i64(), number.as_f64()) {
-            (Some(whole), _) => out.push_str(&whole.to_string()),
-            (None, Some(float)) => out.push_str(ryu_js::Buffer::new().format(float)),
-            (None, None) => out.push_str(&number.to_string()),
+            (Some(whole), _) => out.extend_from_slice(whole.to_string().as_bytes()),
+            (None, Some(float)) => {
+                out.extend_from_slice(ryu_js::Buffer::new().format(float).as_bytes());
+            }
+            (None, None) => out.extend_from_slice(number.to_string().as_bytes()),
         },
         Value::String(text) => write_text(text, out),
         Value::Array(items) => {
-            out.push('[');
+            out.push(b'[');
             for (index, item) in items.iter().enumerate() {
                 if index > 0 {
-                    out.push(',');
+                    out.push(b',');
                 }
                 write_canonical(item, out);
             }
-            out.push(']');
+            out.push(b']');
         }
         Value::Object(object) => {
-            let mut entries: Vec<(&String, &Value)> = object.iter().collect();
-            entries.sort_by(|(a, _), (b, _)| a.encode_utf16().cmp(b.encode_utf16()));
-            out.push('{');
-            for (index, (key, value)) in entries.into_iter().enumerate() {
-                if index > 0 {
-                    out.push(',');
-                }
-                write_text(key, out);
-                out.push(':');
-                write_canonical(value, out);
+            // Sorted by bytes is sorted by UTF-16 in ASCII. The map is, unless another crate of the program
+            // turned on serde_json's feature preserve_order.
+            if object.keys().all(|key| key.is_ascii()) && object.keys().is_sorted() {
+                write_entries(object.iter(), out);
+            } else {
+                let mut entries: Vec<(&String, &Value)> = object.iter().collect();
+                entries.sort_by(|(a, _), (b, _)| a.encode_utf16().cmp(b.encode_utf16()));
+                write_entries(entries.into_iter(), out);
             }
-            out.push('}');
         }
     }
 }
 
-fn write_text(text: &str, out: &mut String) {
-    // serde_json escapes exactly what RFC 8785 wants escaped, in the same way.
-    match serde_json::to_string(text) {
-        Ok(quoted) => out.push_str(&quoted),
-        Err(_) => out.push_str("\"\""),
+fn write_entries<'v>(entries: impl Iterator<Item = (&'v String, &'v Value)>, out: &mut Vec<u8>) {
+    out.push(b'{');
+    for (index, (key, value)) in entries.enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        write_text(key, out);
+        out.push(b':');
+        write_canonical(value, out);
     }
+    out.push(b'}');
+}
+
+fn write_text(text: &str, out: &mut Vec<u8>) {
+    // serde_json escapes exactly what RFC 8785 wants escaped, in the same way; writing to memory
+    // does not fail.
+    let _ = serde_json::to_writer(out, text);
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
+
+    fn canonical(value: &Value) -> String {
+        let mut out = Vec::new();
+        write_canonical(value, &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn the_checksum_is_that_of_the_whole_canonical_text() {
+        let operations = crate::Migration::parse_operations(
+            r#"[{"type": "dropCollection", "name": "a"}, {"type": "dropCollection", "name": "b"}]"#,
+        )
+        .unwrap();
+        let (up, down) = operations.split_at(1);
+        let text = r#"{"down":[{"name":"b","type":"dropCollection"}],"up":[{"name":"a","type":"dropCollection"}]}"#;
+        assert_eq!(
+            Checksum::of(up, Some(down)),
+            Checksum::of_bytes(text.as_bytes())
+        );
+        let text =
+            r#"{"up":[{"name":"a","type":"dropCollection"},{"name":"b","type":"dropCollection"}]}"#;
+        assert_eq!(
+            Checksum::of(&operations, None),
+            Checksum::of_bytes(text.as_bytes())
+        );
+    }
 
     #[test]
     fn the_canonical_form_is_that_of_rfc_8785() {
@@ -127,8 +197,7 @@ mod tests {
                 "string":"\u20ac$\u000F\u000aA'\u0042\u0022\u005c\\\"\/","literals":[null,true,false]}"#,
         )
         .unwrap();
-        let mut out = String::new();
-        write_canonical(&value, &mut out);
+        let out = canonical(&value);
         assert_eq!(
             out,
             "{\"literals\":[null,true,false],\"numbers\":[333333333.3333333,1e+30,4.5,0.002,1e-27],\
@@ -139,8 +208,7 @@ mod tests {
     #[test]
     fn keys_are_sorted_by_utf16() {
         let value: Value = serde_json::from_str("{\"\u{fb33}\":1,\"\u{1f600}\":2}").unwrap();
-        let mut out = String::new();
-        write_canonical(&value, &mut out);
+        let out = canonical(&value);
         assert!(out.starts_with("{\"\u{1f600}\""), "{out}");
     }
 }

@@ -1,7 +1,7 @@
 //! Up, down and redo: the story, top to bottom, in the order in which it happens.
 
 use crate::at_hand::{AtHand, Drifted, at_hand, scope_of};
-use crate::backend::{Backend, Reader, Scope, Session, Unit, UnitFailure, lock_lost};
+use crate::backend::{Backend, Reader, Scope, Session, SessionError, Unit, UnitFailure, lock_lost};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::{
     Entry, EntryQuery, EntryStatus, EntrySummary, HEAD_KEY, Head, LEDGER_FORMAT, LastApplied,
@@ -9,7 +9,7 @@ use crate::ledger::{
 };
 use crate::lock::{Actor, Patience};
 use crate::observer::{Event, Observer};
-use crate::prepare::{Prepared, Unprepared, prepare};
+use crate::prepare::{Prepared, Unprepared, prepare, refuse_temporary};
 use crate::report::{Done, Report};
 use crate::set::MigrationSet;
 use crate::settle::Unsettled;
@@ -194,8 +194,14 @@ impl MigrationEngine {
     /// # Errors
     /// Like [`MigrationEngine::down`]; [`ErrorKind::Usage`] for a tag that is not applied.
     pub async fn roll_back(&self, rollback: &Rollback) -> Result<Report> {
+        // What is not there is refused, and nothing is done where nothing is applied, without the lock,
+        // which would write.
+        let entries = self.backend.read().await?.summaries().await?;
+        if chosen(&entries, rollback)?.is_empty() {
+            return Ok(Report::default());
+        }
         self.locked(async |run| {
-            let tags = run.chosen(rollback)?;
+            let tags = chosen(&run.entries, rollback)?;
             run.down(tags).await
         })
         .await
@@ -207,7 +213,7 @@ impl MigrationEngine {
     /// Like [`MigrationEngine::down`] and [`MigrationEngine::up_all`].
     pub async fn redo(&self, count: usize) -> Result<Report> {
         self.locked(async |run| {
-            let tags = run.chosen(&Rollback::Last(count))?;
+            let tags = chosen(&run.entries, &Rollback::Last(count))?;
             let entries = run.session.entries(&EntryQuery::Tags(tags.clone())).await?;
             let mut migrations = Vec::with_capacity(entries.len());
             for entry in &entries {
@@ -250,6 +256,9 @@ impl MigrationEngine {
         let mut outcome = work(&mut run).await;
         if outcome.is_ok() {
             outcome = run.settle_record().await;
+        }
+        if outcome.is_err() {
+            run.keep_to_the_ledger().await;
         }
         let Run {
             session, report, ..
@@ -297,6 +306,23 @@ impl Run<'_> {
 
     fn title(&self) -> &'static str {
         self.engine.backend.compiler().capabilities().title
+    }
+
+    /// After a failure the ledger tells what was done: what was still to be committed may be lost.
+    async fn keep_to_the_ledger(&mut self) {
+        let flushed = self.session.flush().await;
+        let (Ok(()), Ok(entries)) = (flushed, self.session.summaries().await) else {
+            return;
+        };
+        let there: BTreeSet<&Tag> = entries.iter().map(|entry| &entry.tag).collect();
+        let Report {
+            applied,
+            rolled_back,
+        } = &mut self.report;
+        applied.retain(|done| there.contains(&done.tag));
+        rolled_back.retain(|done| {
+            !there.contains(&done.tag) || applied.iter().any(|again| again.tag == done.tag)
+        });
     }
 
     pub fn notify(&self, event: Event) {
@@ -428,6 +454,7 @@ impl Run<'_> {
             return Ok(());
         }
         self.settle_record().await?;
+        refuse_temporary(self.engine.backend.compiler(), &migrations)?;
         let scope = scope_of(migrations.iter().flat_map(|m| m.up()));
         let mut rest = migrations;
         while !rest.is_empty() {
@@ -589,7 +616,7 @@ impl Run<'_> {
                 .iter()
                 .all(|r| matches!(r.operation, Operation::Raw(_)));
             if transactional {
-                self.transact(vec![ready]).await?;
+                self.transact_by_itself(ready).await?;
             } else {
                 self.session.flush().await?;
                 self.run_journaled(ready).await?;
@@ -611,6 +638,21 @@ impl Run<'_> {
             self.transact(waiting).await?;
         }
         Ok(Vec::new())
+    }
+
+    /// Runs a migration with raw statements, and commits it: what a database checks only then is a
+    /// failure of this one, and takes no other one back.
+    async fn transact_by_itself(&mut self, ready: Prepared) -> Result<()> {
+        self.session.flush().await?;
+        self.transact(vec![ready.clone()]).await?;
+        match self.session.flush().await {
+            Ok(()) => Ok(()),
+            Err(SessionError::LockLost) => Err(lock_lost().tag(ready.tag())),
+            Err(SessionError::Database(error)) => {
+                let failure = UnitFailure::Database { step: None, error };
+                Err(self.unit_failed(&ready, failure).await)
+            }
+        }
     }
 
     /// Runs migrations that each share one transaction with their ledger rows.
@@ -842,38 +884,6 @@ impl Run<'_> {
 
     // ---- down -------------------------------------------------------------------------------------
 
-    /// The tags that a rollback chooses, the last applied first.
-    fn chosen(&self, rollback: &Rollback) -> Result<Vec<Tag>> {
-        let newest_first = self.entries.iter().rev();
-        let tags: Vec<Tag> = match rollback {
-            Rollback::Last(count) => newest_first
-                .take(*count)
-                .map(|entry| entry.tag.clone())
-                .collect(),
-            Rollback::To(tag) => {
-                if !self.entries.iter().any(|entry| entry.tag == *tag) {
-                    return Err(unknown_tag(tag, "the applied migrations"));
-                }
-                newest_first
-                    .take_while(|entry| entry.tag != *tag)
-                    .map(|entry| entry.tag.clone())
-                    .collect()
-            }
-            Rollback::Tags(tags) => {
-                for tag in tags {
-                    if !self.entries.iter().any(|entry| entry.tag == *tag) {
-                        return Err(unknown_tag(tag, "the applied migrations"));
-                    }
-                }
-                newest_first
-                    .filter(|entry| tags.contains(&entry.tag))
-                    .map(|entry| entry.tag.clone())
-                    .collect()
-            }
-        };
-        Ok(tags)
-    }
-
     /// Rolls back migrations, given the last applied first.
     async fn down(&mut self, tags: Vec<Tag>) -> Result<()> {
         if tags.is_empty() {
@@ -970,7 +980,9 @@ impl Run<'_> {
         self.check_interrupt()?;
         let open = ready.is_open();
         self.note_to_follow(&mut ready, drifted);
-        if ready.is_transactional() {
+        if ready.is_transactional() && open {
+            self.transact_by_itself(ready).await?;
+        } else if ready.is_transactional() {
             self.transact(vec![ready]).await?;
         } else {
             self.session.flush().await?;
@@ -1063,6 +1075,38 @@ impl Run<'_> {
         }
         Ok(())
     }
+}
+
+/// The tags that a rollback chooses, the last applied first.
+fn chosen(entries: &[EntrySummary], rollback: &Rollback) -> Result<Vec<Tag>> {
+    let newest_first = entries.iter().rev();
+    let tags: Vec<Tag> = match rollback {
+        Rollback::Last(count) => newest_first
+            .take(*count)
+            .map(|entry| entry.tag.clone())
+            .collect(),
+        Rollback::To(tag) => {
+            if !entries.iter().any(|entry| entry.tag == *tag) {
+                return Err(unknown_tag(tag, "the applied migrations"));
+            }
+            newest_first
+                .take_while(|entry| entry.tag != *tag)
+                .map(|entry| entry.tag.clone())
+                .collect()
+        }
+        Rollback::Tags(tags) => {
+            for tag in tags {
+                if !entries.iter().any(|entry| entry.tag == *tag) {
+                    return Err(unknown_tag(tag, "the applied migrations"));
+                }
+            }
+            newest_first
+                .filter(|entry| tags.contains(&entry.tag))
+                .map(|entry| entry.tag.clone())
+                .collect()
+        }
+    };
+    Ok(tags)
 }
 
 fn touched_by(wanted: &[(Entry, Vec<Operation>)], name: &Name) -> bool {

@@ -5,7 +5,7 @@ use crate::backend::Scope;
 use crate::engine::{Extent, MigrationEngine, Rollback, as_operations, match_set, unknown_tag};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::{EntryQuery, EntryStatus};
-use crate::prepare::{Prepared, Unprepared, prepare};
+use crate::prepare::{Prepared, Unprepared, prepare, refuse_temporary};
 use crate::set::MigrationSet;
 use ductape_core::{
     BackendName, Checksum, Compiler, Direction, Migration, Operation, Reversibility, Risk,
@@ -241,6 +241,7 @@ impl MigrationEngine {
                 break;
             }
         }
+        refuse_temporary(compiler, &pending)?;
         let scope = scope_of(pending.iter().flat_map(|m| m.up()));
         let mut schema = at_hand(reader.as_mut(), compiler, &scope, true)
             .await?
@@ -254,6 +255,7 @@ impl MigrationEngine {
     /// Whatever `apply_new` would refuse before it touches anything.
     pub async fn plan_new(&self, migration: &Migration) -> Result<Plan> {
         let compiler = self.backend.compiler();
+        refuse_temporary(compiler, [migration])?;
         let mut reader = self.backend.read().await?;
         let scope = scope_of(migration.up());
         let mut schema = at_hand(reader.as_mut(), compiler, &scope, true)

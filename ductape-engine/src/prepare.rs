@@ -94,6 +94,33 @@ pub(crate) fn prepare(
     })
 }
 
+/// Refuses a temporary collection: it ends with its session, and a ledger that still had it would not
+/// tell the truth.
+pub(crate) fn refuse_temporary<'m>(
+    compiler: &dyn Compiler,
+    migrations: impl IntoIterator<Item = &'m Migration>,
+) -> Result<()> {
+    if !compiler.capabilities().backend.takes_sql_options() {
+        return Ok(());
+    }
+    for migration in migrations {
+        for operation in migration.up() {
+            if let Operation::CreateCollection(create) = operation
+                && create.options.sql.temporary
+            {
+                return Err(Error::of(
+                    ErrorKind::Refused,
+                    "a temporary collection ends with its session and cannot be tracked",
+                )
+                .tag(migration.tag())
+                .operation(operation.describe())
+                .hint("leave out temporary, or make it where it is used"));
+            }
+        }
+    }
+    Ok(())
+}
+
 /// A written way back is used as it is. It loses what the derived one would lose, unless nothing could
 /// be derived.
 fn written_way_back(written: &[Operation], resolved: &[Resolved]) -> Inverse {

@@ -6,12 +6,13 @@ mod cases;
 use cases::{Case, cases};
 use ductape_core::{Compiler, Migration};
 use ductape_engine::{ErrorKind, plan_offline};
+use ductape_sql::postgres::Postgres;
 use ductape_sql::sqlite::Sqlite;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// The dialects, one line each.
-const DIALECTS: &[(&str, &dyn Compiler)] = &[("sqlite", &Sqlite)];
+const DIALECTS: &[(&str, &dyn Compiler)] = &[("sqlite", &Sqlite), ("postgresql", &Postgres)];
 
 /// The statements of a case, or why there are none.
 fn statements(compiler: &dyn Compiler, case: &Case) -> String {

@@ -88,8 +88,10 @@ async fn what_was_made_by_hand_already_exists_too() {
 }
 
 async fn one_connection() -> SqlitePool {
+    // Without the test: the pool itself closes a connection whose test is cut off, and opens another.
     sqlx::pool::PoolOptions::new()
         .max_connections(1)
+        .test_before_acquire(false)
         .connect("sqlite::memory:")
         .await
         .unwrap()
@@ -297,9 +299,6 @@ async fn a_temporary_table_is_refused() {
     let db = Database::connect("sqlite::memory:").await.unwrap();
     let passing = create(&db).sql(sql_options().temporary());
     let error = passing.await.unwrap_err();
-    assert!(
-        matches!(error, Error::Unsupported(_) | Error::Refused(_)),
-        "{error}"
-    );
+    assert!(matches!(error, Error::Refused(_)), "{error}");
     assert!(db.engine().history().await.unwrap().is_empty());
 }

@@ -158,6 +158,39 @@ async fn an_edit_of_what_is_done_is_refused_with_the_difference_as_operations() 
     );
 }
 
+#[tokio::test]
+async fn a_commit_that_fails_is_a_failure_of_its_migration_and_the_lock_is_let_go_of() {
+    let file = File::new();
+    file.sql("CREATE TABLE parents (id INTEGER PRIMARY KEY); CREATE TABLE children (id INTEGER PRIMARY KEY, parent INTEGER REFERENCES parents (id) DEFERRABLE INITIALLY DEFERRED)").await;
+    let engine = file.engine().await;
+    let orphan = r#"{"type": "raw", "backend": "sqlite", "statement": "INSERT INTO children VALUES (1, 99)", "inverse": "DELETE FROM children"}"#;
+    let make = migration(0, "make", &format!("[{MAKE}]"));
+    let orphan = migration(1, "orphan", &format!("[{orphan}]"));
+    let error = engine.up_all(&set(&[&make, &orphan])).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Database, "{error}");
+    assert!(error.to_string().contains("FOREIGN KEY"), "{error}");
+    assert!(engine.lock_holder().await.unwrap().is_none());
+    let told: Vec<String> = error
+        .details()
+        .done
+        .applied
+        .iter()
+        .map(|d| d.name.clone())
+        .collect();
+    let done: Vec<String> = engine
+        .history()
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|e| e.name)
+        .collect();
+    assert_eq!(
+        told, done,
+        "the report tells what was done, and nothing else"
+    );
+    assert!(file.texts("SELECT id AS c FROM children").await.is_empty());
+}
+
 // ---- a statement in doubt -----------------------------------------------------------------------
 
 /// A run whose raw statement outside a transaction got no answer.

@@ -29,7 +29,9 @@ impl Work {
 }
 
 fn main() {
-    let mut arguments = std::env::args().skip(1).map(|text| text.parse().expect("a number"));
+    let mut arguments = std::env::args()
+        .skip(1)
+        .map(|text| text.parse().expect("a number"));
     let rounds = arguments.next().unwrap_or(7);
     let history = arguments.next().unwrap_or(50_000);
     println!("SQLite {}", rusqlite::version());

@@ -68,7 +68,10 @@ impl Peer for Sqlx {
         use sqlx::Connection;
         wait(async {
             let mut connection = sqlite_options(file, durable).connect().await.unwrap();
-            self.migrator.run_direct(None, &mut connection, false).await.unwrap();
+            self.migrator
+                .run_direct(None, &mut connection, false)
+                .await
+                .unwrap();
             connection.close().await.unwrap();
         });
     }
@@ -83,12 +86,13 @@ impl Peer for Sqlx {
             let applied = connection.list_applied_migrations(table).await.unwrap();
             let applied: std::collections::HashMap<_, _> =
                 applied.into_iter().map(|m| (m.version, m)).collect();
-            let pending = self.migrator.iter().filter(|migration| {
-                match applied.get(&migration.version) {
-                    Some(there) => there.checksum != migration.checksum,
-                    None => true,
-                }
-            });
+            let pending =
+                self.migrator
+                    .iter()
+                    .filter(|migration| match applied.get(&migration.version) {
+                        Some(there) => there.checksum != migration.checksum,
+                        None => true,
+                    });
             let pending = pending.count();
             connection.close().await.unwrap();
             pending
@@ -122,7 +126,9 @@ impl Refinery {
     fn open(file: &Path, durable: bool) -> rusqlite::Connection {
         let connection = rusqlite::Connection::open(file).unwrap();
         if !durable {
-            connection.execute_batch("PRAGMA synchronous = OFF").unwrap();
+            connection
+                .execute_batch("PRAGMA synchronous = OFF")
+                .unwrap();
         }
         connection
     }
@@ -130,7 +136,11 @@ impl Refinery {
 
 impl Peer for Refinery {
     fn name(&self) -> &'static str {
-        if self.grouped { "refinery, grouped" } else { "refinery" }
+        if self.grouped {
+            "refinery, grouped"
+        } else {
+            "refinery"
+        }
     }
 
     fn up(&self, file: &Path, durable: bool) {
@@ -144,7 +154,9 @@ impl Peer for Refinery {
         let applied: std::collections::HashMap<_, _> =
             applied.into_iter().map(|m| (m.version(), m)).collect();
         let known = self.runner.get_migrations().iter();
-        known.filter(|m| applied.get(&m.version()) != Some(m)).count()
+        known
+            .filter(|m| applied.get(&m.version()) != Some(m))
+            .count()
     }
 }
 
@@ -220,10 +232,14 @@ impl diesel::migration::MigrationSource<Db> for Diesel {
 
 impl Diesel {
     fn new(work: &Work) -> Self {
-        let migrations = work.sql.iter().enumerate().map(|(place, sql)| DieselMigration {
-            name: DieselName(format!("{place:014}_change_{place}").into()),
-            sql: sql.as_str().into(),
-        });
+        let migrations = work
+            .sql
+            .iter()
+            .enumerate()
+            .map(|(place, sql)| DieselMigration {
+                name: DieselName(format!("{place:014}_change_{place}").into()),
+                sql: sql.as_str().into(),
+            });
         Self {
             migrations: Arc::new(migrations.collect()),
         }
@@ -232,10 +248,11 @@ impl Diesel {
     fn open(file: &Path, durable: bool) -> diesel::SqliteConnection {
         use diesel::Connection;
         use diesel::connection::SimpleConnection;
-        let mut connection =
-            diesel::SqliteConnection::establish(file.to_str().unwrap()).unwrap();
+        let mut connection = diesel::SqliteConnection::establish(file.to_str().unwrap()).unwrap();
         if !durable {
-            connection.batch_execute("PRAGMA synchronous = OFF").unwrap();
+            connection
+                .batch_execute("PRAGMA synchronous = OFF")
+                .unwrap();
         }
         connection
     }
@@ -283,7 +300,10 @@ impl sea_orm_migration::MigrationTrait for SeaOrmMigration {
         manager: &sea_orm_migration::SchemaManager,
     ) -> Result<(), sea_orm_migration::DbErr> {
         use sea_orm_migration::sea_orm::ConnectionTrait;
-        manager.get_connection().execute_unprepared(&self.sql).await?;
+        manager
+            .get_connection()
+            .execute_unprepared(&self.sql)
+            .await?;
         Ok(())
     }
 }
@@ -299,19 +319,20 @@ impl sea_orm_migration::MigratorTraitSelf for SeaOrm {
 
 impl SeaOrm {
     fn new(work: &Work) -> Self {
-        let migrations = work.sql.iter().enumerate().map(|(place, sql)| SeaOrmMigration {
-            name: format!("m{place:014}_change").into(),
-            sql: sql.as_str().into(),
-        });
+        let migrations = work
+            .sql
+            .iter()
+            .enumerate()
+            .map(|(place, sql)| SeaOrmMigration {
+                name: format!("m{place:014}_change").into(),
+                sql: sql.as_str().into(),
+            });
         Self {
             migrations: Arc::new(migrations.collect()),
         }
     }
 
-    async fn open(
-        file: &Path,
-        durable: bool,
-    ) -> sea_orm_migration::sea_orm::DatabaseConnection {
+    async fn open(file: &Path, durable: bool) -> sea_orm_migration::sea_orm::DatabaseConnection {
         use sqlx::sqlite::SqliteSynchronous::{Full, Off};
         let mut options =
             sea_orm_migration::sea_orm::ConnectOptions::new(format!("{}?mode=rwc", url(file)));
@@ -319,7 +340,9 @@ impl SeaOrm {
         options.map_sqlx_sqlite_opts(move |options| {
             options.synchronous(if durable { Full } else { Off })
         });
-        sea_orm_migration::sea_orm::Database::connect(options).await.unwrap()
+        sea_orm_migration::sea_orm::Database::connect(options)
+            .await
+            .unwrap()
     }
 }
 

@@ -1,4 +1,5 @@
 use super::create_collection::{check_constraint, check_own_key};
+use super::drop_index::without_key;
 use super::{
     Allow, DropConstraint, ModifyField, Naming, Operation, SchemaError, constraint_name, existing,
 };
@@ -129,15 +130,12 @@ impl AddConstraint {
                 &Naming::default(),
             ))
         });
-        let operations = name
-            .map(|name| {
-                let mut back = DropConstraint::new(self.collection.clone(), name);
-                back.allow.clone_from(&self.allow);
-                back.into()
-            })
-            .into_iter()
-            .collect();
-        Ok(Inverse::lossless(operations))
+        let operations = name.map(|name| {
+            let mut back = DropConstraint::new(self.collection.clone(), name);
+            back.allow.clone_from(&self.allow);
+            without_key(before, &self.clone().into(), &self.collection, back.into())
+        });
+        Ok(Inverse::lossless(operations.unwrap_or_default()))
     }
 
     pub(super) fn risks(&self, _: &Schema) -> Vec<Risk> {

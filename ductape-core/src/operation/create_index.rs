@@ -1,4 +1,5 @@
 use super::create_collection::check_index;
+use super::drop_index::without_key;
 use super::{Allow, DropIndex, Naming, Operation, SchemaError, existing};
 use crate::inverse::{Inverse, Irreversible};
 use crate::json::document;
@@ -77,7 +78,7 @@ impl CreateIndex {
         Ok(())
     }
 
-    pub(super) fn inverse(&self, _: &Schema) -> Result<Inverse, Irreversible> {
+    pub(super) fn inverse(&self, before: &Schema) -> Result<Inverse, Irreversible> {
         let name = self
             .index
             .name
@@ -85,7 +86,12 @@ impl CreateIndex {
             .unwrap_or_else(|| self.index.made_name(&self.collection));
         let mut back = DropIndex::new(self.collection.clone(), name);
         back.allow.clone_from(&self.allow);
-        Ok(Inverse::lossless(vec![back.into()]))
+        Ok(Inverse::lossless(without_key(
+            before,
+            &self.clone().into(),
+            &self.collection,
+            back.into(),
+        )))
     }
 
     pub(super) fn risks(&self, _: &Schema) -> Vec<Risk> {

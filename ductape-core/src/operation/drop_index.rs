@@ -1,10 +1,12 @@
 use super::create_collection::has_key;
-use super::{Allow, CreateIndex, Naming, Operation, SchemaError, existing};
+use super::{
+    AddConstraint, Allow, CreateIndex, DropConstraint, Naming, Operation, SchemaError, existing,
+};
 use crate::inverse::{Inverse, Irreversible};
 use crate::json::document;
 use crate::name::Name;
 use crate::risk::Risk;
-use crate::schema::{Collection, Schema};
+use crate::schema::{Collection, Constraint, Schema};
 
 document! {
     /// Drops an index.
@@ -88,6 +90,51 @@ impl DropIndex {
     pub(super) fn describe(&self) -> String {
         format!("drop index {} on {}", self.index, self.collection)
     }
+}
+
+/// The way back of a new key. A foreign key that pointed at its fields before there was one, as other
+/// hands can make it in some databases, stands aside and comes back.
+pub(super) fn without_key(
+    before: &Schema,
+    key: &Operation,
+    collection: &Name,
+    back: Operation,
+) -> Vec<Operation> {
+    let points = |c: &Constraint| c.references().is_some_and(|r| r.table == *collection);
+    let pointed_at = before.referencing(collection).next().is_some()
+        || before
+            .collection(collection)
+            .is_some_and(|own| own.constraints.iter().any(points));
+    if !pointed_at {
+        return vec![back];
+    }
+    let mut after = before.clone();
+    let with = key
+        .apply_spelled(&mut after)
+        .ok()
+        .and_then(|()| after.collection(collection));
+    let (Some(without), Some(with)) = (before.collection(collection), with) else {
+        return vec![back];
+    };
+    let own = without
+        .constraints
+        .iter()
+        .filter(|constraint| points(constraint))
+        .map(|constraint| (collection, constraint));
+    let mut aside = Vec::new();
+    let mut again = Vec::new();
+    for (other, constraint) in before.foreign_keys_to(collection).chain(own) {
+        if let (Some(references), Some(name)) = (constraint.references(), &constraint.name)
+            && !has_key(without, &references.columns)
+            && has_key(with, &references.columns)
+        {
+            aside.push(DropConstraint::new(other.clone(), name.clone()).into());
+            again.push(AddConstraint::new(other.clone(), constraint.clone()).into());
+        }
+    }
+    aside.push(back);
+    aside.append(&mut again);
+    aside
 }
 
 /// Refuses to take a key away from under a foreign key.

@@ -3,7 +3,7 @@ use crate::backend_name::BackendName;
 use crate::inverse::{Inverse, Irreversible};
 use crate::json::{Reader, document};
 use crate::name::Name;
-use crate::risk::Risk;
+use crate::risk::{Risk, RiskKind};
 use crate::schema::{Collection, Constraint, Field, FieldChanges, FieldType, Rule, Schema};
 use std::collections::BTreeMap;
 
@@ -196,7 +196,15 @@ impl ModifyField {
         let mut back = Self::new(self.collection.clone(), self.field.clone(), changes);
         back.allow.clone_from(&self.allow);
         let operations = vec![back.into()];
-        Ok(if !self.using.is_empty() {
+        Ok(if self.overwrites(field, &after) {
+            Inverse::structure_only(
+                operations,
+                format!(
+                    "the values of {}.{} from before it was generated",
+                    self.collection, self.field
+                ),
+            )
+        } else if !self.using.is_empty() {
             Inverse::structure_only(
                 operations,
                 format!(
@@ -217,8 +225,26 @@ impl ModifyField {
         })
     }
 
-    pub(super) fn risks(&self, _: &Schema) -> Vec<Risk> {
-        Vec::new()
+    /// Whether the values give way to an expression.
+    fn overwrites(&self, field: &Field, after: &Field) -> bool {
+        field.generated.is_none() && after.generated.is_some()
+    }
+
+    pub(super) fn risks(&self, before: &Schema) -> Vec<Risk> {
+        let overwritten = self.target(before).is_ok_and(|(_, field)| {
+            self.after(field)
+                .is_ok_and(|after| self.overwrites(field, &after))
+        });
+        if !overwritten {
+            return Vec::new();
+        }
+        vec![Risk::new(
+            RiskKind::DataLoss,
+            format!(
+                "every value of {}.{} gives way to a generated one, and the way back does not bring them back",
+                self.collection, self.field
+            ),
+        )]
     }
 
     pub(super) fn describe(&self) -> String {

@@ -50,7 +50,11 @@ fn matches(column: &str, pattern: &str) -> String {
 pub(crate) fn conversion(name: &Name, from: &FieldType, to: &FieldType) -> Option<Conversion> {
     use FieldType as T;
     let column = sql().name(name).finish();
-    let to_name = type_name(to, &Name::made("text", []));
+    // A cast to a type with a length would cut what is too long; storing it in one is an error.
+    let to_name = match to {
+        T::String { .. } => "text".to_owned(),
+        to => type_name(to, &Name::made("text", [])),
+    };
     let cast = || Conversion::by(format!("{column}::{to_name}"));
     let whole = |t: &T| matches!(t, T::Smallint | T::Integer | T::Bigint);
     let number = |t: &T| whole(t) || matches!(t, T::Float | T::Double | T::Decimal { .. });
@@ -175,11 +179,11 @@ pub(crate) fn conversion(name: &Name, from: &FieldType, to: &FieldType) -> Optio
 
 /// The server's own cast over the text, where there is no conversion worth the name.
 pub(crate) fn cast_over_text(name: &Name, to: &FieldType) -> Conversion {
-    Conversion::by(format!(
-        "{}::text::{}",
-        sql().name(name).finish(),
-        type_name(to, &Name::made("text", []))
-    ))
+    let text = format!("{}::text", sql().name(name).finish());
+    Conversion::by(match to {
+        FieldType::String { .. } => text,
+        to => format!("{text}::{}", type_name(to, &Name::made("text", []))),
+    })
 }
 
 /// The date and time of day that a moment has in UTC.

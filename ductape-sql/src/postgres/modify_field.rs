@@ -49,6 +49,11 @@ impl Modification<'_> {
             .map(String::as_str)
     }
 
+    /// Whether the table is written anew, if the type changes at all.
+    fn rewrites(&self) -> bool {
+        rewrites(self.old, self.new) || self.using().is_some()
+    }
+
     fn retypes(&self) -> bool {
         let spelled = |field: &Field| server_spelling(&stored_type(&self.before.name, field));
         spelled(self.old) != spelled(self.new)
@@ -166,7 +171,7 @@ impl Compilation<'_> {
         }
         let required = |field: &Field| field.required || field.auto_increment;
         match (required(old), required(new)) {
-            (false, true) => self.require(change, retypes),
+            (false, true) => self.require(change, retypes && change.rewrites()),
             (true, false) => {
                 self.step(at, change.alter_column().words("DROP NOT NULL").finish());
             }
@@ -279,7 +284,7 @@ impl Compilation<'_> {
                 (statement, Some(enum_type::shared(name, &old.name)))
             }
         };
-        let rewrites = rewrites(old, new) || change.using().is_some();
+        let rewrites = change.rewrites();
         let step = self.step(at, statement);
         step.effects.push(effects::field_changed(name, &new.name));
         step.guards = guards;

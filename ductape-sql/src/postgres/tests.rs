@@ -235,6 +235,23 @@ fn a_type_changes_under_views_an_index_and_a_default() {
 }
 
 #[test]
+fn nothing_is_cut_on_the_way_to_a_shorter_text() {
+    let steps = up(
+        USERS,
+        r#"[{"type": "modifyField", "collection": "users", "field": "team", "changes": {"type": "string", "length": 3}},
+            {"type": "update", "collection": "users", "set": {"email": {"cast": {"field": "id"}, "to": {"type": "string", "length": 2}}}}]"#,
+    );
+    assert_eq!(
+        shown(&steps),
+        [
+            r#"ALTER TABLE "users" ALTER COLUMN "team" TYPE VARCHAR(3) USING "team"::text"#,
+            r#"UPDATE "users" SET "email" = CAST("id" AS TEXT) WHERE TRUE"#,
+        ]
+    );
+    assert_eq!(steps[0].guards.len(), 1);
+}
+
+#[test]
 fn a_required_field_comes_back_with_neutral_values() {
     let (_, back) = there_and_back(
         r#"[{"type": "createCollection", "name": "t", "fields": [

@@ -35,18 +35,18 @@ pub(crate) fn assigned(collection: &Collection, field: &Name, value: &ValueExpre
     }
     match &target {
         target if own == *target => text,
+        target if is_text(&own) && is_text(target) => text,
         // The division itself is exact; what is stored is rounded towards zero.
         target if is_whole(target) && divides(value) => cast(&format!("trunc({text})"), target),
-        // A cast would cut what is too long; storing it is an error.
-        FieldType::String { .. } => cast(&text, &FieldType::Text),
         target => cast(&text, target),
     }
 }
 
 fn cast(text: &str, to: &FieldType) -> String {
-    // An enum that is named in a cast alone is a text on the way to the field's own type.
+    // An enum that is named in a cast alone is a text on the way to the field's own type, and a cast to a
+    // text with a length would cut it; storing what is too long is an error.
     let name = match to {
-        FieldType::Enum { .. } => "TEXT".to_owned(),
+        FieldType::Enum { .. } | FieldType::String { .. } => "TEXT".to_owned(),
         to => type_name(to, &Name::made("text", [])),
     };
     format!("CAST({text} AS {name})")
@@ -56,6 +56,10 @@ fn type_of(collection: &Collection, name: &Name) -> FieldType {
     collection
         .field(name)
         .map_or(FieldType::Text, |field| field.field_type.clone())
+}
+
+fn is_text(field_type: &FieldType) -> bool {
+    matches!(field_type, FieldType::String { .. } | FieldType::Text)
 }
 
 fn is_whole(field_type: &FieldType) -> bool {
@@ -247,11 +251,10 @@ fn casts_itself(from: &FieldType, to: &FieldType) -> bool {
     use FieldType as T;
     let number = |t: &T| is_whole(t) || matches!(t, T::Float | T::Double | T::Decimal { .. });
     let moment = |t: &T| matches!(t, T::Date | T::Time | T::Datetime | T::Timestamp);
-    let text = |t: &T| matches!(t, T::String { .. } | T::Text);
     number(from) && number(to)
         || moment(from) && moment(to) && !matches!((from, to), (T::Date, T::Time) | (T::Time, _))
-        || text(from)
-        || text(to)
+        || is_text(from)
+        || is_text(to)
         || *from == T::Boolean && *to == T::Integer
         || *from == T::Integer && *to == T::Boolean
         || from == to

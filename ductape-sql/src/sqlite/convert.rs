@@ -2,10 +2,8 @@
 
 use super::dialect::{cast_name, default_text, literal, sql};
 use super::words::Words;
-use crate::writer::Sql;
-use ductape_core::compiler::Guard;
-use ductape_core::schema::{Constraint, Field, FieldType, References, Rule};
-use ductape_core::{BackendName, Collection, Name, Statement};
+use ductape_core::schema::{Field, FieldType};
+use ductape_core::{BackendName, Name};
 
 /// How the values of a field get to their new type.
 pub(crate) struct Conversion {
@@ -15,14 +13,33 @@ pub(crate) struct Conversion {
     pub obstacles: Vec<(String, String)>,
 }
 
+impl Conversion {
+    /// Whether values are others afterwards, and not just declared otherwise.
+    pub fn changes(&self, field: &Name) -> bool {
+        self.expression != sql().name(field).finish()
+    }
+}
+
 /// The conversion of a field; nothing if there is none.
-pub(crate) fn conversion_of(old: &Field, new: &Field) -> Option<Conversion> {
+pub(crate) fn conversion_of(old: &Field, new: &Field, strict: bool) -> Option<Conversion> {
     let words = old.native.get(&BackendName::Sqlite);
     let any = words.is_some_and(|native| {
         let declared = Words::read(native).declared;
         declared.is_empty() || declared.eq_ignore_ascii_case("ANY")
     });
     if !any {
+        return conversion(&old.name, &old.field_type, &new.field_type);
+    }
+    let bytes = matches!(new.field_type, FieldType::Binary { .. } | FieldType::Blob);
+    if bytes && strict {
+        let column = sql().name(&old.name).finish();
+        let obstacle = format!("typeof({column}) NOT IN ('blob', 'null')");
+        return Some(Conversion {
+            expression: column,
+            obstacles: vec![(obstacle, "a value that is no bytes".to_owned())],
+        });
+    }
+    if old.field_type == new.field_type {
         return conversion(&old.name, &old.field_type, &new.field_type);
     }
     // A column without a type holds anything: mostly texts and numbers.
@@ -138,8 +155,10 @@ fn conversion(name: &Name, from: &FieldType, to: &FieldType) -> Option<Conversio
         },
         (from, to) if text(from) && number(to) => {
             // JSON's numbers are exactly those that convert without a doubt.
-            let numeric =
-                format!("(json_valid({column}) AND json_type({column}) IN ('integer', 'real'))");
+            // AND promises no order, and json_type fails where there is no JSON.
+            let numeric = format!(
+                "(CASE WHEN json_valid({column}) THEN json_type({column}) IN ('integer', 'real') ELSE FALSE END)"
+            );
             let mut conversion = with(
                 if whole(to) {
                     format!("CAST({column} AS INTEGER)")
@@ -266,184 +285,6 @@ fn range(column: &str, least: i64, most: i64) -> (String, String) {
     (
         format!("CAST({column} AS NUMERIC) NOT BETWEEN {least} AND {most}"),
         format!("a number outside {least} to {most}"),
-    )
-}
-
-/// Counts the rows for which a condition holds, with the values of a column as examples.
-pub(crate) fn guard(
-    collection: &Name,
-    column: &str,
-    condition: &str,
-    rows: String,
-    hint: &str,
-) -> Guard {
-    let from = sql()
-        .words(" FROM ")
-        .name(collection)
-        .words(" WHERE ")
-        .sql(condition)
-        .finish();
-    let question = sql()
-        .words("SELECT (SELECT count(*)")
-        .sql(&from)
-        .words("), (SELECT group_concat(example, ', ') FROM (SELECT substr(quote(")
-        .sql(column)
-        .words("), 1, 40) AS example")
-        .sql(&from)
-        .words(" LIMIT 3))")
-        .finish();
-    Guard {
-        collection: collection.clone(),
-        also: Vec::new(),
-        question: Statement::sql(question),
-        rows,
-        hint: hint.to_owned(),
-    }
-}
-
-/// Rows that share the columns of a key.
-pub(crate) fn duplicates(
-    collection: &Name,
-    columns: &[String],
-    predicate: Option<&str>,
-    what: &str,
-) -> Guard {
-    let list = columns.join(", ");
-    let mut conditions: Vec<String> = columns.iter().map(|c| format!("{c} IS NOT NULL")).collect();
-    if let Some(predicate) = predicate {
-        conditions.push(format!("({predicate})"));
-    }
-    let groups = sql()
-        .words(" FROM ")
-        .name(collection)
-        .words(" WHERE ")
-        .sql(&conditions.join(" AND "))
-        .words(" GROUP BY ")
-        .sql(&list)
-        .words(" HAVING count(*) > 1")
-        .finish();
-    let shown: Vec<String> = columns.iter().map(|c| format!("quote({c})")).collect();
-    let question = sql()
-        .words("SELECT coalesce((SELECT sum(n) FROM (SELECT count(*) AS n")
-        .sql(&groups)
-        .words(")), 0), (SELECT group_concat(example, ', ') FROM (SELECT substr(")
-        .sql(&shown.join(" || ' and ' || "))
-        .words(", 1, 40) AS example")
-        .sql(&groups)
-        .words(" LIMIT 3))")
-        .finish();
-    Guard {
-        collection: collection.clone(),
-        also: Vec::new(),
-        question: Statement::sql(question),
-        rows: format!("rows of {collection} that share a value of {what}"),
-        hint: "make them differ with an update before it, or delete all but one".to_owned(),
-    }
-}
-
-/// What stands in the way of a constraint.
-pub(crate) fn constraint_guard(collection: &Collection, constraint: &Constraint) -> Option<Guard> {
-    let quoted = |names: &[Name]| -> Vec<String> {
-        names.iter().map(|name| sql().name(name).finish()).collect()
-    };
-    let listed = |names: &[Name]| {
-        names
-            .iter()
-            .map(Name::as_str)
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
-    match &constraint.rule {
-        Rule::PrimaryKey(columns) | Rule::Unique(columns) => Some(duplicates(
-            &collection.name,
-            &quoted(columns),
-            None,
-            &listed(columns),
-        )),
-        Rule::Check(expression) => {
-            let text = expression.text(BackendName::Sqlite)?;
-            Some(guard(
-                &collection.name,
-                &example(collection),
-                &format!("NOT ({text})"),
-                format!(
-                    "rows of {} for which the check does not hold",
-                    collection.name
-                ),
-                "mend them with an update before it",
-            ))
-        }
-        Rule::ForeignKey(columns, references) => Some(orphans(
-            &collection.name,
-            columns,
-            references,
-            &listed(columns),
-        )),
-    }
-}
-
-fn orphans(collection: &Name, columns: &[Name], references: &References, listed: &str) -> Guard {
-    let own = |text: Sql, name: &Name| text.name(collection).words(".").name(name);
-    let conditions = sql()
-        .each(" AND ", columns, |text, name| {
-            own(text, name).words(" IS NOT NULL")
-        })
-        .words(" AND NOT EXISTS (SELECT 1 FROM ")
-        .name(&references.table)
-        .words(" AS target WHERE ")
-        .each(
-            " AND ",
-            columns.iter().zip(&references.columns),
-            |text, (mine, theirs)| own(text.words("target.").name(theirs).words(" = "), mine),
-        )
-        .words(")")
-        .finish();
-    let first = columns
-        .first()
-        .map_or_else(String::new, |c| sql().name(c).finish());
-    let mut guard = guard(
-        collection,
-        &first,
-        &conditions,
-        format!(
-            "rows of {collection} whose {listed} is in no row of {}",
-            references.table
-        ),
-        "delete them, or give them a row to point at",
-    );
-    guard.also.push(references.table.clone());
-    guard
-}
-
-/// What shows a row to people: its key, or its first field.
-fn example(collection: &Collection) -> String {
-    collection
-        .key()
-        .first()
-        .or(collection.fields.first().map(|field| &field.name))
-        .map_or_else(|| "NULL".to_owned(), |name| sql().name(name).finish())
-}
-
-/// Rows with null in a field.
-pub(crate) fn nulls(collection: &Collection, field: &Name) -> Guard {
-    let column = sql().name(field).finish();
-    guard(
-        &collection.name,
-        &example(collection),
-        &format!("{column} IS NULL"),
-        format!("rows with null in {}.{field}", collection.name),
-        "give them a value with an update before it",
-    )
-}
-
-/// Any row at all.
-pub(crate) fn any_row(collection: &Name, field: &Name) -> Guard {
-    guard(
-        collection,
-        "'a row'",
-        "TRUE",
-        format!("rows of {collection}, which have no value for the required field {field},"),
-        "give the field a default, or add it nullable and fill it with an update",
     )
 }
 

@@ -209,7 +209,13 @@ fn references(walk: &mut Walk<'_>, name: Option<Name>, columns: Vec<Name>) -> Op
         } else if walk.is_next(&["DEFERRABLE"]) {
             deferrable = late(walk);
         } else {
-            break;
+            // NOT DEFERRABLE is what a constraint is anyway; NOT NULL is another one.
+            let mut ahead = walk.clone();
+            if !(ahead.word("NOT") && ahead.is_next(&["DEFERRABLE"])) {
+                break;
+            }
+            late(&mut ahead);
+            *walk = ahead;
         }
     }
     let text = (matched.is_some() || references.columns.is_empty()).then(|| {
@@ -337,11 +343,7 @@ fn column_constraint(
             column.not_null = true;
             column.not_null_conflict = walk.conflict();
         } else {
-            // NOT DEFERRABLE is what a constraint is anyway.
-            walk.take();
-            if walk.word("INITIALLY") {
-                walk.take();
-            }
+            late(walk);
         }
     } else if walk.word("NULL") {
         walk.conflict();

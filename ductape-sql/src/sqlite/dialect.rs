@@ -1,6 +1,6 @@
 //! How SQLite writes names, types, values and expressions.
 
-use super::words::Words;
+use super::words::{Words, admits_null};
 use crate::writer::{Quoting, Sql};
 use ductape_core::data::{Arithmetic, Comparison, Filter, ValueExpression};
 use ductape_core::schema::{DefaultValue, Field, FieldType, TypeName};
@@ -103,8 +103,44 @@ pub(crate) fn read_type(declared: &str, strict: bool) -> (FieldType, Option<Stri
         Some(known) if declared == type_name(&known, strict) => (known, None),
         // Anything goes, as it is.
         _ if strict && upper == "ANY" => (FieldType::Blob, Some(declared.to_owned())),
-        _ => (affinity(&upper), Some(declared.to_owned())),
+        _ => {
+            let field_type = match (affinity(&upper), arguments) {
+                (FieldType::Text, Some([length])) if *length > 0 => FieldType::String {
+                    length: Some(*length),
+                },
+                (FieldType::Decimal { .. }, Some([precision, scale]))
+                    if (1..=1000).contains(precision) && scale <= precision =>
+                {
+                    FieldType::Decimal {
+                        precision: Some(*precision),
+                        scale: Some(*scale).filter(|scale| *scale != 0),
+                    }
+                }
+                (other, _) => other,
+            };
+            (field_type, Some(declared.to_owned()))
+        }
     }
+}
+
+/// A declared type of other words with the numbers that the model has: its length, or its digits.
+pub(crate) fn with_numbers(declared: &str, field_type: &FieldType) -> String {
+    let (known, _) = read_type(declared, false);
+    if known == *field_type || known.name() != field_type.name() {
+        return declared.to_owned();
+    }
+    let numbers = match field_type {
+        FieldType::String {
+            length: Some(length),
+        } => format!("({length})"),
+        FieldType::Decimal {
+            precision: Some(precision),
+            scale,
+        } => format!("({precision},{})", scale.unwrap_or(0)),
+        _ => String::new(),
+    };
+    let words = declared.split('(').next().unwrap_or(declared).trim();
+    format!("{words}{numbers}")
 }
 
 /// Whether a declared type is one that Ductape writes.
@@ -144,9 +180,17 @@ pub(crate) fn normal_field(collection: &Collection, field: &Field) -> Field {
     normal.comment = None;
     let mut words = Words::of(field, strict);
     words.not_null = words.not_null.filter(|_| field.required);
-    words.null &= collection.key().contains(&field.name);
-    if words.collation.is_some() && has_collation(&field.field_type) {
-        words.collation = None;
+    words.null = admits_null(collection, field);
+    let collation = field
+        .collation
+        .clone()
+        .or(words.collation.take())
+        .map(|collation| collation.to_ascii_uppercase())
+        .filter(|collation| collation != "BINARY");
+    normal.collation = None;
+    match has_collation(&read_words(&words, strict).0) {
+        true => normal.collation = collation,
+        false => words.collation = collation,
     }
     let (declared, native) = read_words(&words, strict);
     normal.native = native
@@ -166,11 +210,6 @@ pub(crate) fn normal_field(collection: &Collection, field: &Field) -> Field {
     {
         generated.expression = folded;
     }
-    normal.collation = field
-        .collation
-        .as_ref()
-        .map(|collation| collation.to_ascii_uppercase())
-        .filter(|collation| collation != "BINARY");
     normal
 }
 
@@ -213,13 +252,19 @@ pub(crate) fn default_text(default: &DefaultValue, field_type: &FieldType) -> Op
 pub(crate) fn read_default(text: &str, field_type: &FieldType) -> Option<DefaultValue> {
     use ductape_core::expression::{Token, same, tokens};
     let text = text.trim();
-    if same(text, UUID_EXPRESSION) {
-        return Some(DefaultValue::Uuid);
+    let suits = |default: DefaultValue| default.canonical_for(field_type).ok();
+    if same(text, UUID_EXPRESSION)
+        && let Some(uuid) = suits(DefaultValue::Uuid)
+    {
+        return Some(uuid);
     }
     let words: Vec<Token<'_>> = tokens(text).collect();
     let value = match words.as_slice() {
         [word] if word.is_word("null") => return None,
-        [word] if word.is_word(now_text(field_type)) => return Some(DefaultValue::Now),
+        // A text or an untyped column may hold a moment, too; the model calls only a moment's own so.
+        [word] if word.is_word(now_text(field_type)) && suits(DefaultValue::Now).is_some() => {
+            return Some(DefaultValue::Now);
+        }
         [word] if word.is_word("true") => Some(Value::Bool(true)),
         [word] if word.is_word("false") => Some(Value::Bool(false)),
         [Token::Number(number)] => read_number(number, field_type),
@@ -228,7 +273,12 @@ pub(crate) fn read_default(text: &str, field_type: &FieldType) -> Option<Default
         }
         [Token::Symbol("+"), Token::Number(number)] => read_number(number, field_type),
         [Token::Text(quoted)] => read_text(quoted, field_type),
-        [Token::Word(x), Token::Text(hex)] if x.eq_ignore_ascii_case("x") => read_hex(hex),
+        [Token::Word(x), Token::Text(hex)]
+            if x.eq_ignore_ascii_case("x")
+                && matches!(field_type, FieldType::Binary { .. } | FieldType::Blob) =>
+        {
+            read_hex(hex)
+        }
         _ => None,
     };
     if let Some(canonical) = value.and_then(|value| field_type.value(&value).ok()) {

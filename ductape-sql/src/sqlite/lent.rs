@@ -17,24 +17,24 @@ impl Lent {
     /// Borrows one.
     pub async fn from(pool: &SqlitePool, write: bool) -> Result<Self, DbError> {
         let failed = |error| DbError::connection(format!("the pool gave no connection: {error}"));
-        let mut connection = pool.acquire().await.map_err(failed)?;
-        let mut restore = None;
+        let mut lent = Self {
+            connection: Some(pool.acquire().await.map_err(failed)?),
+            restore: None,
+        };
         if write {
             let row = sqlx::query("PRAGMA foreign_keys")
-                .fetch_one(&mut *connection)
+                .fetch_one(lent.get()?)
                 .await
                 .map_err(failed)?;
             let enforced: i64 = row.try_get(0).map_err(failed)?;
-            restore = Some(format!("PRAGMA foreign_keys = {enforced}"));
+            // Before it is changed: whoever drops this in its middle finds it as it was, too.
+            lent.restore = Some(format!("PRAGMA foreign_keys = {enforced}"));
             sqlx::raw_sql("PRAGMA foreign_keys = ON")
-                .execute(&mut *connection)
+                .execute(lent.get()?)
                 .await
                 .map_err(failed)?;
         }
-        Ok(Self {
-            connection: Some(connection),
-            restore,
-        })
+        Ok(lent)
     }
 
     /// The connection.

@@ -1,9 +1,14 @@
 //! SQLite.
 
+mod anew;
 mod capabilities;
+mod checks;
 mod compiler;
 mod convert;
 mod dialect;
+mod guards;
+mod normal;
+mod raw;
 mod rebuild;
 mod table;
 mod text;
@@ -13,6 +18,8 @@ mod words;
 mod create_index;
 #[cfg(feature = "sqlite")]
 mod create_table;
+#[cfg(feature = "sqlite")]
+mod dropped;
 #[cfg(feature = "sqlite")]
 mod introspect;
 #[cfg(feature = "sqlite")]

@@ -138,6 +138,14 @@ fn rowids(before: &Collection, after: &Collection) -> Option<(Name, String)> {
     Some((target, sql().name(&source).finish()))
 }
 
+/// Whether rows lose a number that is no field: it gives way to a key, or there is none any more.
+pub(crate) fn renumbers(before: &Collection, after: &Collection) -> bool {
+    let own = |collection: &Collection| {
+        !collection.options.sql.without_rowid && rowid_alias(collection).is_none()
+    };
+    own(before) && !own(after)
+}
+
 /// A name of the rowid that no field has.
 fn free_rowid(collection: &Collection) -> Option<Name> {
     ["_rowid_", "rowid", "oid"]

@@ -64,6 +64,12 @@ impl SqliteBackend {
             .foreign_keys(true)
             .busy_timeout(Duration::from_secs(5))
             .disable_statement_logging();
+        // SQLite takes an empty name for a file that goes with its connection, and ends one at a NUL.
+        let name = options.get_filename().as_os_str();
+        if name.is_empty() || name.as_encoded_bytes().contains(&0) {
+            return Err(Error::of(ErrorKind::Usage, "the URL names no file")
+                .hint("write sqlite://FILE or sqlite::memory:"));
+        }
         let memory = url.contains(":memory:") || url.contains("mode=memory");
         Ok(Self {
             options,
@@ -174,8 +180,17 @@ fn is_busy_code(code: Option<&str>) -> bool {
         .is_some_and(|code| matches!(code & 0xff, 5 | 6))
 }
 
+/// Whether rows contradict a constraint: SQLITE_CONSTRAINT (19), extended codes included.
+fn is_constraint(error: &DbError) -> bool {
+    let code = error
+        .code
+        .as_deref()
+        .and_then(|code| code.parse::<i32>().ok());
+    code.is_some_and(|code| code & 0xff == 19)
+}
+
 /// A connection of its own, or the one of a database in memory.
-enum Held {
+pub(super) enum Held {
     Own(Box<SqliteConnection>),
     Memory(OwnedMutexGuard<Option<SqliteConnection>>),
     Lent(Lent),
@@ -314,18 +329,21 @@ impl From<DbError> for Contention {
 }
 
 /// A transaction that is open, and what stands around it.
-struct Open {
+pub(super) struct Open {
     setting: Setting,
+    /// The lock's row as it is again if the transaction is rolled back.
+    lease: LeaseRow,
 }
 
 /// A connection for looking or, with the lock, for working.
-struct SqliteSession {
-    connection: Option<Held>,
-    names: LedgerNames,
-    has_ledger: bool,
-    lease: LeaseRow,
-    open: Option<Open>,
-    released: bool,
+pub(super) struct SqliteSession {
+    pub(super) connection: Option<Held>,
+    pub(super) names: LedgerNames,
+    pub(super) has_ledger: bool,
+    pub(super) lease: LeaseRow,
+    pub(super) open: Option<Open>,
+    /// Whether it holds nothing that is to be let go of.
+    pub(super) released: bool,
 }
 
 impl SqliteSession {
@@ -337,7 +355,7 @@ impl SqliteSession {
     }
 
     /// Runs a text, which may be several statements.
-    async fn execute(&mut self, text: &str) -> Result<(), DbError> {
+    pub(super) async fn execute(&mut self, text: &str) -> Result<(), DbError> {
         let connection = self.connection()?;
         sqlx::raw_sql(AssertSqlSafe(text.to_owned()))
             .execute(connection)
@@ -437,7 +455,7 @@ impl SqliteSession {
         Ok(rows.into_iter().next().map(|(_, value)| value))
     }
 
-    async fn read_lock(&mut self) -> Result<LeaseRow, DbError> {
+    pub(super) async fn read_lock(&mut self) -> Result<LeaseRow, DbError> {
         match self.state_value(LOCK_KEY).await? {
             None => Ok(LeaseRow::default()),
             Some(value) => serde_json::from_str(&value)
@@ -445,7 +463,7 @@ impl SqliteSession {
         }
     }
 
-    async fn write_lock(&mut self, row: &LeaseRow) -> Result<(), DbError> {
+    pub(super) async fn write_lock(&mut self, row: &LeaseRow) -> Result<(), DbError> {
         let put = Put::State {
             key: LOCK_KEY.to_owned(),
             value: serde_json::to_string(row).ok(),
@@ -465,7 +483,6 @@ impl SqliteSession {
         match &decision {
             Ok(Decision::Take) => {
                 self.execute("COMMIT").await?;
-                self.released = false;
             }
             _ => self.execute("ROLLBACK").await?,
         }
@@ -483,6 +500,8 @@ impl SqliteSession {
         let decision = watch.decide(&row, Instant::now());
         self.lease = row;
         if decision == Decision::Take {
+            // From here on there may be something to let go of.
+            self.released = false;
             let now = jiff_now();
             self.lease = self.lease.taken_by(actor, patience.lease, now);
             let mine = self.lease.clone();
@@ -501,14 +520,18 @@ impl SqliteSession {
             }
         }
         let setting = setting.cloned().unwrap_or_default();
-        for statement in &setting.prologue {
-            self.execute(statement).await?;
-        }
-        let begun = self.execute("BEGIN IMMEDIATE").await;
-        self.open = Some(Open { setting });
-        if let Err(error) = begun {
-            self.abandon().await;
-            return Err(error.into());
+        let mut opening = setting.prologue.clone();
+        opening.push("BEGIN IMMEDIATE".to_owned());
+        // Known to be open before it is, so that one that is cut off here is cleaned up, too.
+        self.open = Some(Open {
+            setting,
+            lease: self.lease.clone(),
+        });
+        for statement in &opening {
+            if let Err(error) = self.execute(statement).await {
+                self.abandon().await;
+                return Err(error.into());
+            }
         }
         let renewed = self.lease.renewed();
         match self.replace_lock(&renewed).await {
@@ -567,23 +590,23 @@ impl SqliteSession {
     }
 
     async fn close_setting(&mut self) -> Result<(), SessionError> {
-        if let Some(open) = self.open.take() {
-            for statement in &open.setting.epilogue {
-                self.execute(statement).await?;
-            }
+        let epilogue = self.open.as_ref().map(|open| open.setting.epilogue.clone());
+        for statement in epilogue.iter().flatten() {
+            self.execute(statement).await?;
         }
+        self.open = None;
         Ok(())
     }
 
     /// Rolls the open transaction back; an error on the way leaves nothing to be mended.
-    async fn abandon(&mut self) {
+    pub(super) async fn abandon(&mut self) {
         let _ = self.execute("ROLLBACK").await;
         let _ = self.execute("PRAGMA legacy_alter_table = OFF").await;
-        if let Some(open) = self.open.take() {
-            for statement in &open.setting.epilogue {
-                let _ = self.execute(statement).await;
-            }
+        if let Some(open) = &self.open {
+            self.lease = open.lease.clone();
         }
+        let _ = self.close_setting().await;
+        self.open = None;
     }
 
     /// Plain units of one setting in one savepoint; false, and nothing done, if any of it fails. Going
@@ -684,7 +707,14 @@ impl SqliteSession {
                 }
             }
             let text = step.shown().to_string();
-            self.execute(&text).await.map_err(failed(Some(index)))?;
+            if let Err(error) = self.execute(&text).await {
+                // What no guard foresaw is counted by the database, and all the same refused.
+                let error = match is_constraint(&error) && !is_raw(step) {
+                    true => error.refused("mend the rows that it names with an update before it"),
+                    false => error,
+                };
+                return Err(failed(Some(index))(error));
+            }
         }
         for put in &unit.puts {
             let text = put_sql::<Sqlite>(&self.names, put);

@@ -98,7 +98,9 @@ pub(crate) fn column(
             Err(_) => text,
         };
     }
-    if let FieldType::Enum { values } = &field.field_type {
+    if let FieldType::Enum { values } = &field.field_type
+        && !field.native.contains_key(&BackendName::Sqlite)
+    {
         text = text
             .words(" CHECK (")
             .name(&field.name)

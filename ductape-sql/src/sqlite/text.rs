@@ -97,6 +97,7 @@ pub(crate) fn names_in(text: &str, texts: bool) -> std::collections::BTreeSet<St
 }
 
 /// Walks over the tokens of a plain text, one ahead, and knows where in the text it is.
+#[derive(Clone)]
 pub(crate) struct Walk<'t> {
     text: &'t str,
     tokens: std::iter::Peekable<Positions<'t>>,
@@ -105,6 +106,7 @@ pub(crate) struct Walk<'t> {
 }
 
 /// Tokens with where they begin and end.
+#[derive(Clone)]
 pub(crate) struct Positions<'t>(pub Tokens<'t>);
 
 impl<'t> Iterator for Positions<'t> {

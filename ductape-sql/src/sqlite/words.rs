@@ -3,7 +3,7 @@
 //! `native` of a field holds all of it: `NUMERIC COLLATE NOCASE`, `TEXT NOT NULL ON CONFLICT IGNORE`,
 //! `TEXT NULL` for a key that admits null, as SQLite's keys do (lang_createtable.html, 3.5).
 
-use super::dialect::{is_own_type, type_name};
+use super::dialect::{is_own_type, type_name, with_numbers};
 use super::text::{Walk, plain};
 use ductape_core::schema::{Constraint, Field};
 use ductape_core::{BackendName, Collection, Name};
@@ -45,7 +45,8 @@ impl Words {
         words
     }
 
-    /// The words of a field. A type of ours in them follows the model.
+    /// The words of a field. A type of ours in them follows the model, and so do the
+    /// numbers of one that is not.
     pub fn of(field: &Field, strict: bool) -> Self {
         let ours = || type_name(&field.field_type, strict);
         match field.native.get(&BackendName::Sqlite) {
@@ -55,9 +56,10 @@ impl Words {
             },
             Some(native) => {
                 let mut words = Self::read(native);
-                if is_own_type(&words.declared, strict) {
-                    words.declared = ours();
-                }
+                words.declared = match is_own_type(&words.declared, strict) {
+                    true => ours(),
+                    false => with_numbers(&words.declared, &field.field_type),
+                };
                 words
             }
         }
@@ -87,16 +89,25 @@ impl Words {
     }
 }
 
-/// Whether a field is never null: a key may admit it in its own words.
-pub(crate) fn is_required(collection: &Collection, field: &Field) -> bool {
-    let admits_null = || {
-        collection.key().contains(&field.name)
-            && field
-                .native
-                .get(&BackendName::Sqlite)
-                .is_some_and(|native| Words::read(native).null)
+/// Whether a field of the key admits null, as its own words say.
+pub(crate) fn admits_null(collection: &Collection, field: &Field) -> bool {
+    let options = &collection.options.sql;
+    let says = || {
+        field
+            .native
+            .get(&BackendName::Sqlite)
+            .is_some_and(|native| Words::read(native).null)
     };
-    field.required && !admits_null()
+    // Neither the rowid, nor the keys of strict tables and of those without rowids do.
+    let can = || {
+        !options.strict && !options.without_rowid && rowid_alias(collection) != Some(&field.name)
+    };
+    collection.key().contains(&field.name) && says() && can()
+}
+
+/// Whether a field is never null.
+pub(crate) fn is_required(collection: &Collection, field: &Field) -> bool {
+    field.required && !admits_null(collection, field)
 }
 
 /// A primary key's own words that can only stand at its column: `PRIMARY KEY DESC`, under which an

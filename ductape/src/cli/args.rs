@@ -137,6 +137,8 @@ pub enum Command {
     Show(Show),
     /// Compare the live schema and the files with what is on record
     Verify(Verify),
+    /// Mend the record, without running anything
+    Repair(Repair),
     /// Print the schema on record, or that of the live database
     Schema(Schema),
     /// See who holds the lock, or take it away
@@ -297,6 +299,34 @@ pub struct Verify {
 }
 
 #[derive(Debug, Args)]
+pub struct Repair {
+    /// Accept an applied migration as its file has it now
+    #[arg(long, value_name = "TAG", value_parser = tag)]
+    pub accept: Vec<Tag>,
+    /// Remove an entry, without running anything
+    #[arg(long, value_name = "TAG", value_parser = tag)]
+    pub forget: Vec<Tag>,
+    /// Add an entry, without running anything
+    #[arg(long, value_name = "TAG", value_parser = tag)]
+    pub mark_applied: Vec<Tag>,
+    /// Say of the statement in doubt whether it ran; of the one migration in doubt, or TAG=WORD
+    #[arg(long, value_name = "done|undone", value_parser = step)]
+    pub step: Option<Step>,
+    /// Take the live schema as the record
+    #[arg(long)]
+    pub to_live: bool,
+    #[command(flatten)]
+    pub change: Change,
+}
+
+/// Whether a statement in doubt ran.
+#[derive(Debug, Clone)]
+pub struct Step {
+    pub tag: Option<Tag>,
+    pub done: bool,
+}
+
+#[derive(Debug, Args)]
 pub struct Schema {
     /// Of the live database
     #[arg(long)]
@@ -363,4 +393,17 @@ fn lease(text: &str) -> Result<std::time::Duration, String> {
         .ok()
         .filter(|lease| lease.as_secs_f64() >= 1.0)
         .ok_or_else(|| "it is not a number of seconds from 1 to a year".to_owned())
+}
+
+fn step(text: &str) -> Result<Step, String> {
+    let (of, word) = match text.rsplit_once('=') {
+        Some((of, word)) => (Some(tag(of)?), word),
+        None => (None, text),
+    };
+    let done = match word {
+        "done" => true,
+        "undone" => false,
+        _ => return Err("it is neither `done` nor `undone`".to_owned()),
+    };
+    Ok(Step { tag: of, done })
 }

@@ -5,15 +5,22 @@ use crate::failure::Failure;
 use ductape::ErrorKind;
 use ductape::core::{BackendName, Compiler};
 
+/// DynamoDB, its tables called as the collections are.
+#[cfg(feature = "dynamodb")]
+static DYNAMODB: ductape_dynamo::DynamoDb = ductape_dynamo::DynamoDb {
+    prefix: String::new(),
+};
+
 /// The compiler for a database.
 ///
 /// # Errors
 /// If this program has none for it.
 pub fn compiler(name: BackendName) -> Result<&'static dyn Compiler, Failure> {
     match name {
-        BackendName::Sqlite => Ok(&ductape::Sqlite),
+        BackendName::Sqlite => Ok(&ductape_sql::sqlite::Sqlite),
+        BackendName::Postgresql => Ok(&ductape_sql::postgres::Postgres),
         #[cfg(feature = "dynamodb")]
-        BackendName::Dynamodb => Ok(&ductape::dynamodb::DynamoDb),
+        BackendName::Dynamodb => Ok(&DYNAMODB),
         other => Err(Failure::of(
             ErrorKind::Unsupported,
             format!("this program was built without {other}"),

@@ -54,7 +54,7 @@ impl Config {
     /// If it cannot be read, is not TOML, or says what the program does not know.
     pub fn read(global: &Global) -> Result<Option<Self>, Failure> {
         let path = global.config.clone().unwrap_or_else(|| FILE_NAME.into());
-        let text = match std::fs::read_to_string(&path) {
+        let text = match read_bounded(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == Io::NotFound && global.config.is_none() => {
                 return Ok(None);
@@ -194,6 +194,25 @@ impl Config {
             requires: environment.requires.clone(),
         })
     }
+}
+
+/// The most bytes that a configuration may have.
+const LARGEST: u64 = 1 << 20;
+
+fn read_bounded(path: &Path) -> std::io::Result<String> {
+    use std::io::Read;
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(std::io::Error::other("it is not a regular file"));
+    }
+    let mut text = String::new();
+    let file = std::fs::File::open(path)?;
+    file.take(LARGEST + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > LARGEST {
+        return Err(std::io::Error::other(format!(
+            "it has more than {LARGEST} bytes"
+        )));
+    }
+    Ok(text)
 }
 
 /// The database that is meant: the flags first, then the environment, then the configuration.

@@ -61,12 +61,8 @@ impl Failure {
         Error::internal(message).into()
     }
 
-    /// What is wrong with files, all of it.
-    pub fn of_files(kind: ErrorKind, what: &str, problems: Vec<FileProblem>) -> Self {
-        let message = match problems.len() {
-            1 => format!("1 {what}"),
-            count => format!("{count} {what}s"),
-        };
+    /// What is wrong with files, all of it, after a sentence that says what it is.
+    pub fn of_files(kind: ErrorKind, message: String, problems: Vec<FileProblem>) -> Self {
         Self {
             error: Box::new(Error::of(kind, message)),
             problems,
@@ -215,10 +211,11 @@ pub fn tell_misuse(error: &clap::Error) -> ExitCode {
         .map(|paragraph| paragraph.trim().trim_start_matches("error: "));
     let mut failure = Failure::usage(paragraphs.next().unwrap_or("the command line is wrong"));
     let rest: Vec<&str> = paragraphs
-        .filter(|paragraph| !paragraph.is_empty())
+        .map(|paragraph| paragraph.trim_start_matches("tip: "))
+        .filter(|paragraph| !paragraph.is_empty() && !paragraph.starts_with("For more information"))
         .collect();
     if !rest.is_empty() {
-        failure = failure.hint(rest.join("\n"));
+        failure = failure.hint(rest.join("; ").replace('\n', " "));
     }
     // The command line could not be read as a whole, but this much can be seen of it.
     let json = std::env::args_os()

@@ -59,7 +59,10 @@ impl Source {
         }
         Err(Failure::of_files(
             ErrorKind::Invalid,
-            "problem in the migration files",
+            match problems.len() {
+                1 => "a problem in the migration files".to_owned(),
+                count => format!("{count} problems in the migration files"),
+            },
             problems,
         ))
     }

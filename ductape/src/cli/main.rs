@@ -86,6 +86,7 @@ async fn answer_with_database(context: &Context, command: &Command) -> Result<An
         Command::History(history) => commands::history::run(context, history).await,
         Command::Show(show) => commands::show::run(context, show).await,
         Command::Verify(verify) => commands::verify::run(context, verify).await,
+        Command::Repair(repair) => commands::repair::run(context, repair).await,
         Command::Schema(schema) => commands::schema::run(context, schema).await,
         Command::Lock(lock) => commands::lock::run(context, lock).await,
     }

@@ -107,13 +107,13 @@ fn decoded(text: &str) -> String {
 
 /// A text without any secret: those that are kept, and what stands where URLs have theirs.
 pub fn hide(text: &str) -> String {
-    let mut text = hide_in_urls(text);
+    let mut text = text.to_owned();
     if let Ok(secrets) = SECRETS.lock() {
         for secret in secrets.iter() {
             text = replace_word(&text, secret);
         }
     }
-    text
+    hide_in_urls(&text)
 }
 
 /// Replaces a secret where it is not merely a part of a longer word.
@@ -153,10 +153,14 @@ fn hide_in_urls(text: &str) -> String {
 }
 
 fn hide_in_url(url: &str) -> String {
-    let (place, query) = match url.split_once('?') {
-        // A password may hold a question mark that nobody escaped.
-        Some((place, query)) if place.contains('@') || !query.contains('@') => (place, Some(query)),
-        _ => (url, None),
+    // A password may hold a question mark that nobody escaped: the last @ ends it.
+    let start = url.rfind('@').unwrap_or(0);
+    let (place, query) = match url.get(start..).and_then(|rest| rest.split_once('?')) {
+        Some((_, query)) => (
+            url.get(..url.len() - query.len() - 1).unwrap_or(url),
+            Some(query),
+        ),
+        None => (url, None),
     };
     let mut shown = match place.rsplit_once('@') {
         Some((login, host)) => match login.split_once(':') {

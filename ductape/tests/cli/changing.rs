@@ -110,6 +110,13 @@ fn down_takes_the_last_the_last_ones_those_after_or_the_named() {
 }
 
 #[test]
+fn down_makes_no_database() {
+    let sandbox = Sandbox::new();
+    sandbox.json(["down"]).succeeds();
+    assert!(sandbox.bytes().is_empty());
+}
+
+#[test]
 fn down_needs_no_files() {
     let sandbox = Sandbox::applied();
     std::fs::remove_dir_all(sandbox.at("migrations")).unwrap();

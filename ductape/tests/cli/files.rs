@@ -157,8 +157,12 @@ fn files_that_contradict_each_other_are_told() {
     sandbox.migration("20240105_000000_again", json!([create_users()]));
     sandbox.migration(
         "20240106_000000_gone",
+        json!([{ "type": "dropCollection", "name": "posts" }]),
+    );
+    sandbox.migration(
+        "20240107_000000_lost",
         json!([
-            { "type": "dropCollection", "name": "posts" },
+            { "type": "dropField", "collection": "users", "field": "phone" },
             { "type": "renameField", "collection": "posts", "from": "id", "to": "key" },
         ]),
     );
@@ -171,7 +175,7 @@ fn files_that_contradict_each_other_are_told() {
         places,
         [
             ("migrations/20240105_000000_again.json", "up[0]"),
-            ("migrations/20240106_000000_gone.json", "up[1]"),
+            ("migrations/20240107_000000_lost.json", "up[1]"),
         ]
     );
 }

@@ -14,6 +14,7 @@ mod files;
 mod hostile;
 mod looking;
 mod misuse;
+mod repairing;
 mod secrets;
 mod signals;
 mod support;

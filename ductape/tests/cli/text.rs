@@ -14,8 +14,11 @@ fn shown(ran: &Ran) -> String {
     format!("{text}--- code {}", ran.code.unwrap_or(-1))
 }
 
+/// What stands where times and durations stood.
+const REDACTED: [&str; 2] = ["[moment]", "[duration]"];
+
 fn redacted(text: &str) -> String {
-    let host = rustix_host();
+    let host = host_name();
     let mut lines = Vec::new();
     for line in text.lines() {
         let mut words: Vec<String> = Vec::new();
@@ -35,12 +38,18 @@ fn redacted(text: &str) -> String {
             }
             last_number = !word.is_empty() && word.bytes().all(|b| b.is_ascii_digit());
         }
+        let heading = line.starts_with("seq ") || line.starts_with("at ");
+        let changed = heading || words.iter().any(|word| REDACTED.contains(&word.as_str()));
+        if changed {
+            // What stands after it is aligned by its length.
+            words.retain(|word| !word.is_empty());
+        }
         lines.push(words.join(" ").trim_end().to_owned() + "\n");
     }
     lines.concat()
 }
 
-fn rustix_host() -> String {
+fn host_name() -> String {
     std::fs::read_to_string("/proc/sys/kernel/hostname")
         .map_or_else(|_| "localhost".to_owned(), |name| name.trim().to_owned())
 }

@@ -18,15 +18,20 @@ use reading::{Reading, Table, complaints, open, read};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-async fn template(folder: &Path, script: &str) -> PathBuf {
+/// A folder for copies; in memory where there is one, since every copy is flushed many times.
+fn scratch() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| tempfile::tempdir().unwrap())
+}
+
+/// A database that a script makes; nothing if SQLite does not take the script.
+async fn template(folder: &Path, script: &str) -> Option<PathBuf> {
     let file = folder.join("template.db");
     let mut connection = open(&file).await;
-    sqlx::raw_sql(sqlx::AssertSqlSafe(script.to_owned()))
+    let made = sqlx::raw_sql(sqlx::AssertSqlSafe(script.to_owned()))
         .execute(&mut connection)
-        .await
-        .unwrap();
+        .await;
     sqlx::Connection::close(connection).await.unwrap();
-    file
+    made.is_ok().then_some(file)
 }
 
 async fn connect(file: &Path) -> Database {
@@ -154,7 +159,7 @@ async fn try_out(
 /// What has to be as it was.
 enum Kept {
     Everything,
-    /// All but how far tables have counted.
+    /// All but how far tables have counted, and the numbers of rows that are no field.
     Rows,
     /// All but a table's rows, or one column of them.
     AllBut(String, Option<String>),
@@ -181,10 +186,19 @@ fn same(before: &Reading, after: &Reading, kept: Kept) -> Result<(), String> {
     }
     for (name, table) in &before.rows {
         let now = &after.rows[name];
+        // It shows what another table holds.
+        let shows = before.shape[&format!("table {name}")][0].starts_with("virtual");
+        if shows && matches!(kept, Kept::AllBut(..)) {
+            continue;
+        }
         let (mut was, mut is) = (table.clone(), now.clone());
         match &kept {
             Kept::Everything => {}
-            Kept::Rows => (was.counter, is.counter) = (None, None),
+            Kept::Rows => {
+                (was.counter, is.counter) = (None, None);
+                without(&mut was, "rowid");
+                without(&mut is, "rowid");
+            }
             Kept::AllBut(other, _) if other != name => {}
             Kept::AllBut(_, None) => continue,
             Kept::AllBut(_, Some(column)) => {
@@ -235,6 +249,10 @@ fn reason(error: &Error, schema: &ductape_core::Schema) -> String {
         .collect();
     names.sort_by_key(|name| std::cmp::Reverse(name.len()));
     let message = error.details().message.clone();
+    let message = message
+        .split(" stand in the way")
+        .next()
+        .unwrap_or_default();
     let parts: Vec<String> = message
         .split_inclusive([' ', '.', ',', ':', ';', '(', ')', '"'])
         .map(|word| {
@@ -252,9 +270,51 @@ fn reason(error: &Error, schema: &ductape_core::Schema) -> String {
     )
 }
 
+async fn apply(engine: &ductape::MigrationEngine, operations: &str) -> Result<Migration, Error> {
+    let operations = Migration::parse_operations(operations).unwrap();
+    let migration = Migration::new("change", None, operations, None).unwrap();
+    engine
+        .apply_new(&migration)
+        .await
+        .map(|done| done.migration)
+}
+
+const TRIGGERED: &str = "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT);
+    CREATE TABLE log (id INTEGER PRIMARY KEY, what TEXT);
+    CREATE TRIGGER told AFTER UPDATE ON t BEGIN INSERT INTO log (what) VALUES (new.a || old.id); END;
+    INSERT INTO t VALUES (1, 'x'), (5, 'y');";
+
+#[tokio::test]
+async fn a_trigger_follows_a_renaming_when_its_table_is_written_anew_in_the_same_migration() {
+    let folder = scratch();
+    let file = template(folder.path(), TRIGGERED).await.unwrap();
+    let before = read(&file).await;
+    let engine = connect(&file).await.engine();
+    for rename in [
+        r#"{"type": "renameCollection", "from": "t", "to": "u"}, {"type": "modifyField", "collection": "u", "field": "a", "changes": {"default": "z"}}"#,
+        r#"{"type": "renameField", "collection": "t", "from": "a", "to": "b"}, {"type": "modifyField", "collection": "t", "field": "b", "changes": {"default": "z"}}"#,
+    ] {
+        let done = apply(&engine, &format!("[{rename}]")).await.unwrap();
+        assert_eq!(complaints(&file).await, Vec::<String>::new());
+        engine.down(&done).await.unwrap();
+        same(&before, &read(&file).await, Kept::Everything).unwrap();
+    }
+    // `id` is a field of both tables: which one a word means, SQLite alone knows.
+    let refused = apply(
+        &engine,
+        r#"[{"type": "renameField", "collection": "t", "from": "id", "to": "key"},
+            {"type": "modifyField", "collection": "t", "field": "a", "changes": {"default": "z"}}]"#,
+    )
+    .await
+    .unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Unsupported, "{refused}");
+    assert!(refused.to_string().contains("told"), "{refused}");
+    same(&before, &read(&file).await, Kept::Everything).unwrap();
+}
+
 async fn every_change(name: &str, script: &str) {
-    let folder = tempfile::tempdir().unwrap();
-    let template = template(folder.path(), script).await;
+    let folder = scratch();
+    let template = template(folder.path(), script).await.unwrap();
     let before = read(&template).await;
     let schema = connect(&template)
         .await
@@ -268,6 +328,9 @@ async fn every_change(name: &str, script: &str) {
     let mut failures = Vec::new();
     for operation in changes::all(&schema) {
         let describe = operation.describe();
+        if failures.len() > 400 {
+            break;
+        }
         if only.as_ref().is_some_and(|only| !describe.contains(only)) {
             continue;
         }

@@ -62,7 +62,10 @@ fn literal(text: &str) -> String {
 /// The words of a text in one spelling.
 fn words(text: &str) -> Vec<String> {
     // The core's tokens do not know every name in brackets.
-    let text = text.replace("[2nd]", "\"2nd\"");
+    let mut text = text.replace("[2nd]", "\"2nd\"");
+    for number in 0..3 {
+        text = text.replace(&format!("[1st{number}]"), &format!("\"1st{number}\""));
+    }
     tokens(&text)
         .map(|token| match token {
             Token::Word(word) => word.to_lowercase(),
@@ -106,7 +109,10 @@ fn unsaid(text: &str) -> Vec<String> {
         "nocase",
         "rtrim",
     ] {
-        let often = all.iter().filter(|other| *other == word).count();
+        // NOT DEFERRABLE says nothing.
+        let often = (0..all.len())
+            .filter(|at| all[*at] == word && (*at == 0 || all[at - 1] != "not"))
+            .count();
         if often > 0 {
             found.push(format!("{word} {often} times"));
         }
@@ -178,7 +184,10 @@ async fn table_lines(connection: &mut SqliteConnection, table: &str, sql: &str) 
         let rowid = declared == "INTEGER" && text(4) == "1" && keys == 1;
         let not_null = text(2) == "1" && !rowid;
         let default = match &column[3] {
-            None => "null".to_owned(),
+            None => "NULL".to_owned(),
+            // A name is a text here.
+            Some(text) if ["nobody", "bare"].contains(&text.as_str()) => format!("'{text}'"),
+            Some(text) if text.starts_with('"') => text.replace('"', "'"),
             Some(text) if text.to_lowercase().contains("current_") || text.contains('(') => {
                 words(text).join(" ").replace(['(', ')', ' '], "")
             }
@@ -202,7 +211,7 @@ async fn table_lines(connection: &mut SqliteConnection, table: &str, sql: &str) 
         let name = index[0].clone().unwrap();
         let keys = query(
             connection,
-            format!("SELECT seqno, name, \"desc\", upper(coll), cid FROM pragma_index_xinfo({}) WHERE key", literal(&name)),
+            format!("SELECT seqno, name, \"desc\", upper(coll), cid = -2 FROM pragma_index_xinfo({}) WHERE key", literal(&name)),
         )
         .await;
         let sql = query(
@@ -213,7 +222,8 @@ async fn table_lines(connection: &mut SqliteConnection, table: &str, sql: &str) 
             ),
         )
         .await;
-        let own = match sql[0][0].as_deref() {
+        // The key of a table without rowids is no index of its own.
+        let own = match sql.first().and_then(|row| row[0].as_deref()) {
             None => String::new(),
             Some(sql) => {
                 let words = words(sql);
@@ -225,7 +235,7 @@ async fn table_lines(connection: &mut SqliteConnection, table: &str, sql: &str) 
                             .contains(&w.as_str())
                     })
                     .collect();
-                let any = keys.iter().any(|key| key[4].as_deref() == Some("-2"));
+                let any = keys.iter().any(|key| key[4].as_deref() == Some("1"));
                 format!(
                     "{name} {:?} {:?}",
                     after.map(|at| words[at..].join(" ")),

@@ -7,6 +7,7 @@ pub mod lock;
 pub mod new;
 pub mod plan;
 pub mod redo;
+pub mod repair;
 mod report;
 pub mod schema;
 mod short_form;

@@ -30,8 +30,9 @@ pub fn run(context: &Context, validate: &Validate) -> Result<Answer, Failure> {
     if let Some(compiler) = compiler {
         let problems = refused(compiler, &files);
         if !problems.is_empty() {
-            let what = format!("operation that {} cannot do", compiler.capabilities().title);
-            return Err(Failure::of_files(ErrorKind::Unsupported, &what, problems));
+            let title = compiler.capabilities().title;
+            let what = format!("{title} cannot do all of this");
+            return Err(Failure::of_files(ErrorKind::Unsupported, what, problems));
         }
     }
     let migrations = files.iter().map(line).collect();

@@ -6,6 +6,7 @@ use crate::failure::Failure;
 use crate::files::set_of;
 use crate::output::{Answer, Style, printable};
 use ductape::ErrorKind;
+use ductape::core::difference::{Difference, DifferenceKind};
 use ductape::engine::Verification;
 
 pub async fn run(context: &Context, verify: &Verify) -> Result<Answer, Failure> {
@@ -17,21 +18,26 @@ pub async fn run(context: &Context, verify: &Verify) -> Result<Answer, Failure> 
     } else {
         (None, context.connect().await?)
     };
-    let _ = &set;
-    let found = connected.engine.verify().await?;
+    let found = match &set {
+        Some(set) => connected.engine.verify_with(set).await?,
+        None => connected.engine.verify().await?,
+    };
     let failure = (!found.ok).then(|| {
         let message = match found.differences.len() {
             1 => "1 difference was found".to_owned(),
             count => format!("{count} differences were found"),
         };
-        Failure::of(ErrorKind::Drift, message).hint(MENDING)
+        let edited = |d: &Difference| d.kind == DifferenceKind::Edited;
+        let kind = if found.differences.iter().all(edited) {
+            ErrorKind::Edited
+        } else {
+            ErrorKind::Drift
+        };
+        Failure::of(kind, message)
     });
     let answer = context.answer(&found, |style| text(&found, style))?;
     Ok(answer.failing(failure))
 }
-
-const MENDING: &str = "write a migration that makes the change, undo it in the database, or take the \
-    live schema as the record with `ductape repair --to-live`";
 
 fn text(found: &Verification, style: Style) -> String {
     let mut text = String::new();
