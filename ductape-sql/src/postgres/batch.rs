@@ -8,6 +8,7 @@ use super::lock::{FENCE_DOWN, Held};
 use super::place::Place;
 use crate::ledger::{LedgerNames, put_sql};
 use ductape_core::compiler::Target;
+use ductape_core::expression::tokens;
 use ductape_core::{Name, Step};
 use ductape_engine::backend::{GuardAnswer, Unit, UnitFailure};
 use ductape_engine::{DbError, ledger::Put};
@@ -102,12 +103,13 @@ impl<'s> Batch<'s> {
                     }));
                 }
             }
-            if raw {
-                // A raw text may be several statements, so it goes by itself.
+            let text = step.shown().to_string();
+            let alone = raw || is_several(&text);
+            if alone {
                 self.send().await?;
             }
-            self.add(Part::Step(number), &step.shown().to_string());
-            if raw {
+            self.add(Part::Step(number), &text);
+            if alone {
                 self.send().await?;
             }
         }
@@ -155,7 +157,7 @@ impl<'s> Batch<'s> {
                 Ok(answers)
             }
             Err(broken) => {
-                // A raw text goes by itself, so that it is the one, however many statements it has.
+                // A text of several statements goes by itself, so that it is the one at fault.
                 let at = broken.answers.len().min(parts.len().saturating_sub(1));
                 self.done += commits(parts.get(..at).unwrap_or(&[]));
                 let part = parts.get(at).copied().unwrap_or(Part::Commit);
@@ -193,6 +195,13 @@ impl<'s> Batch<'s> {
 
 fn commits(parts: &[Part]) -> usize {
     parts.iter().filter(|part| **part == Part::Commit).count()
+}
+
+/// Whether a text may be several statements: a definition with its owner and its grants.
+fn is_several(text: &str) -> bool {
+    let text = text.trim_end().trim_end_matches(';');
+    let block = tokens(text).next().is_some_and(|word| word.is_word("DO"));
+    !block && tokens(text).any(|token| token.is_symbol(";"))
 }
 
 /// Whether a step is a text that the migration's author wrote.

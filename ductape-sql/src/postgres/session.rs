@@ -23,6 +23,9 @@ const CONTENTION: Duration = Duration::from_secs(60);
 /// How often a connection that was lost is replaced while units are done.
 const RECONNECTS: u32 = 3;
 
+/// How long a server that was there a moment ago may take to be there again.
+const RESTART: Duration = Duration::from_secs(10);
+
 /// A connection for looking or, with the lock, for working.
 pub(super) struct PostgresSession {
     backend: PostgresBackend,
@@ -86,14 +89,14 @@ impl PostgresSession {
     }
 
     async fn reconnect(&mut self) -> Result<(), SessionError> {
+        let mut client = self.connect_again().await?;
         let Some(lock) = &mut self.lock else {
-            self.client = Some(self.backend.connect().await?);
+            self.client = Some(client);
             return Ok(());
         };
         // Whoever has the advisory lock now, if it is not the dead connection's server process, has
         // raised the fence. So the row is looked at first, and the lock is taken again only over an
         // unchanged one; what the server still does for the dead connection ends before that.
-        let mut client = self.backend.connect().await?;
         if lock.held.passed_on(&mut client, &self.place).await? {
             return Err(SessionError::LockLost);
         }
@@ -109,7 +112,20 @@ impl PostgresSession {
         Ok(())
     }
 
-    /// Runs a text and gives its last answer. A connection that breaks is not used again.
+    /// A new connection, also from a server that is only just starting again.
+    async fn connect_again(&self) -> Result<Client, DbError> {
+        let started = Instant::now();
+        loop {
+            match self.backend.connect().await {
+                Err(_) if started.elapsed() < RESTART => {
+                    tokio::time::sleep(jittered(Duration::from_millis(200))).await;
+                }
+                reached => return reached,
+            }
+        }
+    }
+
+    /// Runs a text and gives its answers. A connection that breaks is not used again.
     pub(super) async fn ask(
         &mut self,
         text: String,
