@@ -258,7 +258,7 @@ cases! {
     drop_unique after blog() => m().drop_constraint("posts", "uq_posts_title");
     drop_check after blog() => m().drop_constraint("users", "ck_users_age");
     drop_foreign_key after blog() => m().drop_constraint("posts", "fk_posts_author");
-    drop_primary_key after blog() => m().drop_constraint("posts", "pk_posts");
+    drop_primary_key after blog() => m().drop_constraint("posts", "pk_posts_id");
 
     // ---- update ----------------------------------------------------------------------------------
     update_with_every_value after blog() => m().update("users")
