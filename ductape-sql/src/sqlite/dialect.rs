@@ -33,7 +33,8 @@ pub(crate) fn type_name(field_type: &FieldType, strict: bool) -> String {
         .to_owned();
     }
     match field_type {
-        FieldType::Integer | FieldType::Bigint => "INTEGER".to_owned(),
+        FieldType::Integer => "INTEGER".to_owned(),
+        FieldType::Bigint => "BIGINT".to_owned(),
         FieldType::Smallint => "SMALLINT".to_owned(),
         FieldType::Float => "FLOAT".to_owned(),
         FieldType::Double => "DOUBLE".to_owned(),
@@ -71,6 +72,7 @@ pub(crate) fn read_type(declared: &str, strict: bool) -> (FieldType, Option<Stri
     let arguments = arguments.as_deref();
     let known = match (base, arguments) {
         ("INTEGER", Some([])) => Some(FieldType::Integer),
+        ("BIGINT", Some([])) => Some(FieldType::Bigint),
         ("REAL", Some([])) if strict => Some(FieldType::Double),
         ("TEXT", Some([])) => Some(FieldType::Text),
         ("BLOB", Some([])) => Some(FieldType::Blob),
