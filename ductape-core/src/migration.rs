@@ -10,6 +10,7 @@ use crate::schema::Schema;
 use crate::tag::Tag;
 use serde::ser::SerializeMap;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// The format of migrations that this library reads and writes.
 pub const FORMAT: u32 = 1;
@@ -20,7 +21,8 @@ pub struct Migration {
     tag: Option<Tag>,
     name: String,
     description: Option<String>,
-    up: Vec<Operation>,
+    /// Shared: sets, reports and plans hold the same migration.
+    up: Arc<[Operation]>,
     written_down: Option<Vec<Operation>>,
     derived_down: Option<Vec<Operation>>,
     checksum: Checksum,
@@ -48,7 +50,7 @@ impl Migration {
             ..
         } = migration;
         let down = written_down.map(as_read);
-        Ok(Self::assemble(None, name, description, as_read(up), down))
+        Ok(Self::assemble(None, name, description, as_read(up.to_vec()), down))
     }
 
     fn assemble(
@@ -63,7 +65,7 @@ impl Migration {
             tag,
             name,
             description,
-            up,
+            up: up.into(),
             written_down: down,
             derived_down: None,
             checksum,
@@ -274,7 +276,7 @@ impl Migration {
     }
 
     fn parts(&self) -> impl Iterator<Item = (&'static str, &[Operation])> {
-        std::iter::once(("up", self.up.as_slice()))
+        std::iter::once(("up", &*self.up))
             .chain(self.written_down.as_deref().map(|down| ("down", down)))
     }
 
@@ -605,7 +607,7 @@ impl Migration {
         if let Some(description) = &self.description {
             map.serialize_entry("description", description)?;
         }
-        map.serialize_entry("up", &self.up)?;
+        map.serialize_entry("up", &*self.up)?;
         if let Some(down) = down {
             map.serialize_entry("down", down)?;
         }
