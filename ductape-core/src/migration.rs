@@ -50,7 +50,13 @@ impl Migration {
             ..
         } = migration;
         let down = written_down.map(as_read);
-        Ok(Self::assemble(None, name, description, as_read(up.to_vec()), down))
+        Ok(Self::assemble(
+            None,
+            name,
+            description,
+            as_read(up.to_vec()),
+            down,
+        ))
     }
 
     fn assemble(

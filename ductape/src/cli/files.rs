@@ -204,8 +204,7 @@ fn contradictions(files: &[MigrationFile]) -> Vec<FileProblem> {
 ///
 /// # Errors
 /// If they are no set, which reading them has made sure of.
-pub fn set_of(files: &[MigrationFile]) -> Result<MigrationSet, Failure> {
-    Ok(MigrationSet::new(
-        files.iter().map(|file| file.migration.clone()),
-    )?)
+pub fn set_of(files: Vec<MigrationFile>) -> Result<MigrationSet, Failure> {
+    let migrations = files.into_iter().map(|file| file.migration);
+    Ok(MigrationSet::new(migrations)?)
 }

@@ -21,7 +21,7 @@ pub async fn run(context: &Context, asked: &args::Plan) -> Result<Answer, Failur
     } else {
         let source = context.source(&asked.files)?;
         let (files, connected) = context.both(&source, context.connect()).await?;
-        let set = set_of(&files)?;
+        let set = set_of(files)?;
         connected.engine.plan_all(&set, &extent(asked)).await?
     };
     answer(context, asked, &plan)

@@ -30,7 +30,7 @@ pub async fn run(context: &Context, asked: &args::Repair) -> Result<Answer, Fail
         let source = context.source(&[])?;
         let connecting = context.connect_to(&asked.change);
         let (files, connected) = context.both(&source, connecting).await?;
-        (set_of(&files)?, connected)
+        (set_of(files)?, connected)
     };
     let report = if asked.change.dry_run {
         RepairReport {

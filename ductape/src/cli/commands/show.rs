@@ -75,7 +75,7 @@ async fn status(
     files: &[MigrationFile],
     tag: &Tag,
 ) -> Result<&'static str, Failure> {
-    let status = connected.engine.status(&set_of(files)?).await?;
+    let status = connected.engine.status(&set_of(files.to_vec())?).await?;
     let found = status
         .migrations
         .iter()

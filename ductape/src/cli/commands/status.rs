@@ -11,7 +11,7 @@ use ductape::engine::{MigrationState, Status};
 pub async fn run(context: &Context, status: &args::Status) -> Result<Answer, Failure> {
     let source = context.source(&status.files)?;
     let (files, connected) = context.both(&source, context.connect()).await?;
-    let found = connected.engine.status(&set_of(&files)?).await?;
+    let found = connected.engine.status(&set_of(files)?).await?;
     let failure = if status.check { check(&found) } else { None };
     let answer = context.answer(&found, |style| text(&found, style))?;
     Ok(answer.failing(failure))

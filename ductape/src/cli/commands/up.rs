@@ -14,7 +14,7 @@ pub async fn run(context: &Context, up: &Up) -> Result<Answer, Failure> {
     let (files, mut connected) = context
         .both(&source, context.connect_to(&up.change))
         .await?;
-    let set = set_of(&files)?;
+    let set = set_of(files)?;
     connected.engine.options_mut().out_of_order = up.out_of_order;
     let extent = match (&up.to, up.count) {
         (Some(tag), _) => Extent::To(tag.clone()),

@@ -14,7 +14,7 @@ pub async fn run(context: &Context, verify: &Verify) -> Result<Answer, Failure> 
     // Files are compared where there are any: a rollback or a look needs only the ledger.
     let (set, connected) = if source.exists() {
         let (files, connected) = context.both(&source, context.connect()).await?;
-        (Some(set_of(&files)?), connected)
+        (Some(set_of(files)?), connected)
     } else {
         (None, context.connect().await?)
     };
