@@ -3,7 +3,7 @@
 use crate::backend::Backend;
 use crate::down::chosen;
 use crate::error::{Error, ErrorKind, Result};
-use crate::ledger::EntryQuery;
+use crate::ledger::{EntryQuery, TODO_PREFIX};
 use crate::lock::{Actor, Patience};
 use crate::observer::{Event, Observer};
 use crate::report::{Done, Report};
@@ -187,6 +187,10 @@ impl MigrationEngine {
         if let Ok(mut reader) = self.backend.read().await
             && let Ok(entries) = reader.summaries().await
             && chosen(&entries, rollback)?.is_empty()
+            && reader
+                .state(TODO_PREFIX)
+                .await
+                .is_ok_and(|left| left.is_empty())
         {
             return Ok(Report::default());
         }

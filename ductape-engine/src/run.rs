@@ -14,7 +14,8 @@ use crate::prepare::Prepared;
 use crate::report::{Done, Report};
 use crate::set::MigrationSet;
 use crate::settle::Unsettled;
-use ductape_core::{Direction, Schema, Tag};
+use ductape_core::compiler::Guard;
+use ductape_core::{Direction, Name, Operation, Schema, Tag};
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -145,15 +146,14 @@ impl Run<'_> {
         prepared: &[Prepared],
         live: &Schema,
     ) -> Result<()> {
-        let mut changed = BTreeSet::new();
+        let mut changed = Changed::default();
         for ready in prepared {
             if ready.is_open() {
                 return Ok(());
             }
             for (index, step) in ready.steps.iter().enumerate() {
                 for guard in &step.guards {
-                    let mut reads = std::iter::once(&guard.collection).chain(&guard.also);
-                    if reads.any(|name| changed.contains(name) || live.collection(name).is_none()) {
+                    if changed.decides(guard, live) {
                         continue;
                     }
                     let answer = self.session.check(guard).await?;
@@ -162,11 +162,9 @@ impl Run<'_> {
                     }
                 }
                 let serves = ready.resolved.get(step.serves.clone()).unwrap_or(&[]);
-                changed.extend(
-                    serves
-                        .iter()
-                        .filter_map(|resolved| resolved.operation.collection().cloned()),
-                );
+                for resolved in serves {
+                    changed.by(&resolved.operation);
+                }
             }
         }
         Ok(())
@@ -401,5 +399,47 @@ pub(crate) fn guarded(
     match ready.describe_step(step) {
         Some(describe) => error.operation(describe),
         None => error,
+    }
+}
+
+/// What steps have changed before a guard is asked.
+#[derive(Default)]
+struct Changed {
+    /// The collections whose rows or names may be others.
+    collections: BTreeSet<Name>,
+    /// The fields that are not there yet.
+    added: Vec<(Name, Name)>,
+}
+
+impl Changed {
+    fn by(&mut self, operation: &Operation) {
+        match operation {
+            Operation::AddField(add) => {
+                self.added
+                    .push((add.collection.clone(), add.field.name.clone()));
+            }
+            // They leave the rows as they are.
+            Operation::CreateIndex(_)
+            | Operation::DropIndex(_)
+            | Operation::AddConstraint(_)
+            | Operation::DropConstraint(_)
+            | Operation::ModifyCollection(_) => {}
+            other => self.collections.extend(other.collection().cloned()),
+        }
+    }
+
+    /// Whether the answer to a guard's question may be another one after these changes.
+    fn decides(&self, guard: &Guard, live: &Schema) -> bool {
+        let mut reads = std::iter::once(&guard.collection).chain(&guard.also);
+        let question = guard.question.to_string();
+        reads.any(|name| {
+            let asks = |(collection, field): &(Name, Name)| {
+                let plain = ductape_core::expression::is_plain(field.as_str());
+                collection == name && (!plain || question.contains(field.as_str()))
+            };
+            self.collections.contains(name)
+                || live.collection(name).is_none()
+                || self.added.iter().any(asks)
+        })
     }
 }

@@ -70,6 +70,7 @@ pub use ductape_core::{Migration, Tag};
 pub use ductape_dynamo as dynamodb;
 pub use ductape_engine as engine;
 pub use ductape_engine::{Error, ErrorKind, MigrationEngine, MigrationSet};
+pub use ductape_sql::postgres::Postgres;
 pub use ductape_sql::sqlite;
 pub use ductape_sql::sqlite::Sqlite;
 pub use generate::GenerateTag;

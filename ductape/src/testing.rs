@@ -20,7 +20,7 @@ use ductape_engine::{Error, ErrorKind, MigrationEngine, MigrationSet};
 /// -- create_users (lossless)
 /// CREATE TABLE "users" (
 ///   "id" INTEGER NOT NULL,
-///   CONSTRAINT "pk_users" PRIMARY KEY ("id")
+///   CONSTRAINT "pk_users_id" PRIMARY KEY ("id")
 /// );
 /// -- the way back
 /// DROP TABLE "users";

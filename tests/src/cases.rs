@@ -44,6 +44,11 @@ pub const CASES: &[Case] = &[
         only: SQL,
     },
     Case {
+        name: "update_that_counts",
+        migrations: update_that_counts,
+        only: SQL,
+    },
+    Case {
         name: "raw_between",
         migrations: raw_between,
         only: SQL,
@@ -233,6 +238,42 @@ fn update_in_the_middle() -> Result<Vec<Migration>, Problems> {
                 .filter(is_null("full_name"))
                 .drop_field("users", "first_name")
                 .drop_field("users", "last_name")
+                .build(),
+        )?,
+    ])
+}
+
+/// An update that would not be the same if it were done twice: the check at the end would refuse.
+fn update_that_counts() -> Result<Vec<Migration>, Problems> {
+    Ok(vec![
+        tagged(
+            0,
+            "create_counters",
+            migration("create_counters")
+                .create_collection(
+                    "counters",
+                    [integer("id").primary_key(), integer("n").default(0)],
+                )
+                .raw(
+                    ["sqlite", "postgresql"],
+                    "INSERT INTO counters (id) VALUES (1), (2), (3)",
+                )
+                .inverse("DELETE FROM counters")
+                .build(),
+        )?,
+        tagged(
+            1,
+            "count",
+            migration("count")
+                .update("counters")
+                .set("n", add(field("n"), lit(1)))
+                .build(),
+        )?,
+        tagged(
+            2,
+            "counted_once",
+            migration("counted_once")
+                .add_constraint("counters", check("n = 1").name("counted_once"))
                 .build(),
         )?,
     ])

@@ -1568,8 +1568,14 @@ impl Draw<'_> {
     }
 
     fn raw(&mut self) -> Option<Raw> {
-        let statement = |draw: &mut Self| match draw.below(4) {
-            3 => {
+        let backend = *self.of(&[
+            BackendName::Sqlite,
+            BackendName::Postgresql,
+            BackendName::Mongodb,
+        ])?;
+        let document = backend == BackendName::Mongodb;
+        let statement = |draw: &mut Self| match draw.below(3) {
+            _ if document => {
                 let mut document = Map::new();
                 document.insert("collMod".to_owned(), json!("users"));
                 document.insert("validator".to_owned(), json!({ "a": null }));
@@ -1578,9 +1584,8 @@ impl Draw<'_> {
             2 => RawStatement::text("UPDATE \"users\" SET x = 'it''s' -- 🖌"),
             _ => RawStatement::text("VACUUM"),
         };
-        let backend = *self.of(&[BackendName::Sqlite, BackendName::Postgresql])?;
         let mut raw = Raw::new(backend, statement(self));
-        if self.once_in(3) {
+        if !document && self.once_in(3) {
             raw.backend = Backends::new([backend, BackendName::Mysql]);
         }
         if !self.next().is_multiple_of(3) {

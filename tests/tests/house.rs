@@ -4,6 +4,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::indexing_slicing,
     reason = "tests"
 )]
 
@@ -13,9 +14,9 @@ use ductape_tests::cases::CASES;
 
 #[test]
 fn the_table_of_the_readme_is_that_of_the_capabilities() {
-    let sqlite = ductape::Sqlite;
     let columns = [
-        sqlite.capabilities().rows(),
+        ductape::Sqlite.capabilities().rows(),
+        ductape::Postgres.capabilities().rows(),
         ductape::dynamodb::CAPABILITIES.rows(),
     ];
     let readme = include_str!("../../README.md");
@@ -32,8 +33,11 @@ fn the_table_of_the_readme_is_that_of_the_capabilities() {
         .collect();
     let expected: Vec<Vec<&str>> = columns[0]
         .iter()
-        .zip(&columns[1])
-        .map(|((what, sqlite), (_, dynamo))| vec![*what, *sqlite, *dynamo])
+        .enumerate()
+        .map(|(row, (what, _))| {
+            let words = columns.iter().map(|column| column[row].1);
+            std::iter::once(*what).chain(words).collect()
+        })
         .collect();
     assert_eq!(rows, expected);
 }

@@ -33,7 +33,8 @@ pub(crate) fn type_name(field_type: &FieldType, strict: bool) -> String {
         .to_owned();
     }
     match field_type {
-        FieldType::Integer | FieldType::Bigint => "INTEGER".to_owned(),
+        FieldType::Integer => "INTEGER".to_owned(),
+        FieldType::Bigint => "BIGINT".to_owned(),
         FieldType::Smallint => "SMALLINT".to_owned(),
         FieldType::Float => "FLOAT".to_owned(),
         FieldType::Double => "DOUBLE".to_owned(),
@@ -71,6 +72,7 @@ pub(crate) fn read_type(declared: &str, strict: bool) -> (FieldType, Option<Stri
     let arguments = arguments.as_deref();
     let known = match (base, arguments) {
         ("INTEGER", Some([])) => Some(FieldType::Integer),
+        ("BIGINT", Some([])) => Some(FieldType::Bigint),
         ("REAL", Some([])) if strict => Some(FieldType::Double),
         ("TEXT", Some([])) => Some(FieldType::Text),
         ("BLOB", Some([])) => Some(FieldType::Blob),
@@ -445,12 +447,17 @@ pub(crate) fn value_expression(
         ValueExpression::Trim(value) => format!("trim({})", of(value)),
         ValueExpression::Arithmetic(operation, both) => {
             let number = |value: &ValueExpression| {
+                // Whole numbers stay whole in it.
+                let exact = FieldType::Decimal {
+                    precision: None,
+                    scale: None,
+                };
                 let target = match value {
                     ValueExpression::Value(value) => natural_type(value),
-                    ValueExpression::Field(name) => type_of(collection, name)
-                        .cloned()
-                        .unwrap_or(FieldType::Double),
-                    _ => FieldType::Double,
+                    ValueExpression::Field(name) => {
+                        type_of(collection, name).cloned().unwrap_or(exact)
+                    }
+                    _ => exact,
                 };
                 value_expression(collection, &target, value)
             };
@@ -464,11 +471,7 @@ pub(crate) fn value_expression(
                 Arithmetic::Add => format!("({a} + {b})"),
                 Arithmetic::Subtract => format!("({a} - {b})"),
                 Arithmetic::Multiply => format!("({a} * {b})"),
-                // SQLite divides whole numbers towards zero; exact means as real numbers.
-                Arithmetic::Divide if whole => {
-                    format!("CAST((CAST({a} AS REAL) / {b}) AS INTEGER)")
-                }
-                Arithmetic::Divide => format!("(CAST({a} AS REAL) / {b})"),
+                Arithmetic::Divide => divided(&a, &b, whole),
             }
         }
         ValueExpression::Cast(value, to) => {
@@ -478,6 +481,20 @@ pub(crate) fn value_expression(
         ValueExpression::Now => now_text(target).to_owned(),
         ValueExpression::Uuid => UUID_EXPRESSION.to_owned(),
     }
+}
+
+/// A quotient. SQLite divides whole numbers towards zero and knows no other exact numbers: whole ones
+/// that divide without rest stay whole, and the rest is divided as real numbers. Each side is written
+/// once, so that divisions within divisions do not grow beyond measure.
+fn divided(a: &str, b: &str, whole: bool) -> String {
+    let (also, rest) = match whole {
+        true => ("", "CAST(CAST(x AS REAL) / y AS INTEGER)"),
+        false => (" AND y <> 0 AND x % y = 0", "CAST(x AS REAL) / y"),
+    };
+    format!(
+        "(SELECT CASE WHEN typeof(x) = 'integer' AND typeof(y) = 'integer'{also} THEN x / y \
+         ELSE {rest} END FROM (SELECT {a} AS x, {b} AS y))"
+    )
 }
 
 pub(crate) fn cast_name(field_type: &FieldType) -> &'static str {
@@ -496,6 +513,7 @@ pub(crate) fn cast_name(field_type: &FieldType) -> &'static str {
 fn natural_type(value: &Value) -> FieldType {
     match value {
         Value::Bool(_) => FieldType::Boolean,
+        Value::Number(number) if number.is_i64() => FieldType::Bigint,
         Value::Number(_) => FieldType::Double,
         Value::Array(_) | Value::Object(_) => FieldType::Json,
         _ => FieldType::Text,

@@ -3,7 +3,7 @@
 //! What the connection is at is finished first, for it does one thing after the other; then the open
 //! transaction is rolled back and the lock let go of. Shown by `tests/tests/cancel.rs`.
 
-use super::session::SqliteSession;
+use super::session::{Held, SqliteSession};
 use ductape_engine::DbError;
 
 impl Drop for SqliteSession {
@@ -19,6 +19,13 @@ impl Drop for SqliteSession {
             open: self.open.take(),
             released: true,
         };
+        // A lent connection goes back to a pool, whose runtime is the one at hand.
+        if matches!(left.connection, Some(Held::Lent(_)))
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            drop(runtime.spawn(left.let_go()));
+            return;
+        }
         // On a thread of its own: the runtime may be ending, or there may be none. If there is no
         // thread to be had, the lock ends with its lease.
         let spawned = std::thread::Builder::new()

@@ -30,6 +30,8 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 /// How many rows one batch of data work changes.
 const BATCH: u32 = 5000;
+/// The cursor after the last batch; a key's is a list of literals.
+const END: &str = "end";
 
 /// A SQLite database.
 #[derive(Clone)]
@@ -1176,6 +1178,9 @@ impl SqliteSession {
         job: &DataJob,
         cursor: Option<&str>,
     ) -> Result<Advance, DbError> {
+        if cursor == Some(END) {
+            return Ok(Advance::Done { rows: 0 });
+        }
         let text = |key: &str| {
             job.work
                 .get(key)
@@ -1224,20 +1229,19 @@ impl SqliteSession {
             .await
             .map_err(|error| db_error(&error))?
             .rows_affected();
-        match next {
-            Some(cursor) => {
-                let remember = sql()
-                    .words("UPDATE ")
-                    .name(&self.names.migrations)
-                    .words(" SET progress = json_set(progress, '$.cursor', ")
-                    .text(&cursor)
-                    .words(") WHERE seq = ")
-                    .number(seq)
-                    .finish();
-                self.execute(&remember).await?;
-                Ok(Advance::More { cursor, rows })
-            }
-            None => Ok(Advance::Done { rows }),
-        }
+        // The end is remembered, too: nothing else tells that the last batch was done.
+        let remember = sql()
+            .words("UPDATE ")
+            .name(&self.names.migrations)
+            .words(" SET progress = json_set(progress, '$.cursor', ")
+            .text(next.as_deref().unwrap_or(END))
+            .words(") WHERE seq = ")
+            .number(seq)
+            .finish();
+        self.execute(&remember).await?;
+        Ok(match next {
+            Some(cursor) => Advance::More { cursor, rows },
+            None => Advance::Done { rows },
+        })
     }
 }

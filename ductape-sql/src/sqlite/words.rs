@@ -48,7 +48,11 @@ impl Words {
     /// The words of a field. A type of ours in them follows the model, and so do the
     /// numbers of one that is not.
     pub fn of(field: &Field, strict: bool) -> Self {
-        let ours = || type_name(&field.field_type, strict);
+        let ours = || match field.auto_increment {
+            // No other type counts (autoinc.html).
+            true => "INTEGER".to_owned(),
+            false => type_name(&field.field_type, strict),
+        };
         match field.native.get(&BackendName::Sqlite) {
             None => Self {
                 declared: ours(),
