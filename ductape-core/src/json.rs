@@ -401,6 +401,12 @@ impl<T: Read> Read for Box<T> {
     }
 }
 
+impl<T: Read> Read for std::sync::Arc<T> {
+    fn read(node: &Node, reader: &mut Reader) -> Option<Self> {
+        T::read(node, reader).map(Self::new)
+    }
+}
+
 impl<T: Read> Read for Vec<T> {
     fn read(node: &Node, reader: &mut Reader) -> Option<Self> {
         let Node::List(items) = node else {

@@ -365,9 +365,13 @@ impl Draw<'_> {
         self.next() % times == times - 1
     }
 
-    fn of<'t, T>(&mut self, list: &'t [T]) -> Option<&'t T> {
-        let at = self.below(list.len());
-        list.get(at)
+    fn of<T, I>(&mut self, list: I) -> Option<T>
+    where
+        I: IntoIterator<Item = T, IntoIter: ExactSizeIterator>,
+    {
+        let mut items = list.into_iter();
+        let at = self.below(items.len());
+        items.nth(at)
     }
 
     fn maybe<T>(&mut self, times: usize, make: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {

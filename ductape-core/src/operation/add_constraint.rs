@@ -133,7 +133,12 @@ impl AddConstraint {
         let operations = name.map(|name| {
             let mut back = DropConstraint::new(self.collection.clone(), name);
             back.allow.clone_from(&self.allow);
-            without_key(before, &self.clone().into(), &self.collection, back.into())
+            without_key(
+                before,
+                || self.clone().into(),
+                &self.collection,
+                back.into(),
+            )
         });
         Ok(Inverse::lossless(operations.unwrap_or_default()))
     }

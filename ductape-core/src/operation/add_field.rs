@@ -102,14 +102,15 @@ impl AddField {
     pub(super) fn inverse(&self, before: &Schema) -> Result<Inverse, Irreversible> {
         let mut back = DropField::new(self.collection.clone(), self.field.name.clone());
         back.allow.clone_from(&self.allow);
-        let mut operations = Vec::new();
-        let mut again = Vec::new();
-        let mut schema = before.clone();
         // Nothing can hang on the field yet. What only uses the same word (the END of a CASE, a field of
         // another collection in a view) would fall with it all the same: it stands aside and comes back.
-        if self.apply(&mut schema).is_ok() {
-            let mistaken = self.mistaken_fields(before).into_iter();
-            for aside in mistaken.chain(back.falling(&schema)) {
+        let mut mistaken = self.mistaken_fields(before);
+        mistaken.append(&mut back.falling(before));
+        let mut operations = Vec::with_capacity(1);
+        let mut again = Vec::new();
+        let mut schema = before.clone();
+        if !mistaken.is_empty() && self.apply(&mut schema).is_ok() {
+            for aside in mistaken {
                 let mut undone = aside.inverse_spelled(&schema)?;
                 if aside.apply_spelled(&mut schema).is_ok() {
                     operations.push(aside);

@@ -7,7 +7,7 @@ use crate::name::Name;
 use crate::risk::Risk;
 use crate::schema::options::OPTION_KEYS;
 use crate::schema::{
-    Collection, Constraint, DefaultValue, Field, FieldType, Index, Options, References, Rule,
+    Collection, Constraint, DefaultValue, Field, FieldType, Index, List, Options, References, Rule,
     Schema,
 };
 use std::sync::Arc;
@@ -18,15 +18,15 @@ pub struct CreateCollection {
     /// Its name.
     pub name: Name,
     /// Its fields.
-    pub fields: Vec<Field>,
+    pub fields: List<Field>,
     /// Adds `created_at` and `updated_at`: required timestamps with the present as default.
     pub timestamps: bool,
     /// A note for people.
     pub comment: Option<String>,
     /// Indexes made with it.
-    pub indexes: Vec<Index>,
+    pub indexes: List<Index>,
     /// Constraints made with it.
-    pub constraints: Vec<Constraint>,
+    pub constraints: List<Constraint>,
     /// Options that only some databases know.
     pub options: Arc<Options>,
     /// What it may do that is refused without being asked for.
@@ -35,15 +35,15 @@ pub struct CreateCollection {
 
 impl CreateCollection {
     /// A collection with these fields and nothing else said.
-    pub fn new(name: Name, fields: Vec<Field>) -> Self {
+    pub fn new(name: Name, fields: impl Into<List<Field>>) -> Self {
         Self {
             name,
-            fields,
+            fields: fields.into(),
             timestamps: false,
             comment: None,
-            indexes: Vec::new(),
-            constraints: Vec::new(),
-            options: Arc::default(),
+            indexes: List::new(),
+            constraints: List::new(),
+            options: Options::none(),
             allow: Vec::new(),
         }
     }
@@ -157,13 +157,18 @@ impl CreateCollection {
             }
             _ => {}
         }
-        for field in &mut collection.fields {
+        for field in &collection.fields {
             if field.unique && !(field.primary_key && is_only_key(&constraints, &field.name)) {
                 constraints.push(Constraint::new(Rule::Unique(vec![field.name.clone()])));
             }
-            field.unique = false;
-            field.primary_key = false;
         }
+        collection.fields.change(
+            |field| field.unique || field.primary_key,
+            |field| {
+                field.unique = false;
+                field.primary_key = false;
+            },
+        );
         for mut constraint in constraints {
             let name = constraint_name(&collection, &constraint, naming);
             if collection.constraint(&name).is_some() {
@@ -197,7 +202,7 @@ impl CreateCollection {
         Ok(collection)
     }
 
-    fn fields_with_timestamps(&self) -> Result<Vec<Field>, SchemaError> {
+    fn fields_with_timestamps(&self) -> Result<List<Field>, SchemaError> {
         let mut fields = self.fields.clone();
         if self.timestamps {
             for name in TIMESTAMPS {
@@ -278,8 +283,8 @@ const TIMESTAMPS: [&str; 2] = ["created_at", "updated_at"];
 /// Notes every index and constraint over a field that the collection does not have.
 fn check_known(
     known: impl Fn(&Name) -> bool,
-    indexes: &[Index],
-    constraints: &[Constraint],
+    indexes: &List<Index>,
+    constraints: &List<Constraint>,
     reader: &mut Reader,
 ) {
     let mut note = |list: &str, index: usize, key: &str, name: &Name| {
@@ -308,7 +313,7 @@ fn check_known(
     }
 }
 
-fn is_only_key(constraints: &[Constraint], field: &Name) -> bool {
+fn is_only_key(constraints: &List<Constraint>, field: &Name) -> bool {
     constraints.iter().any(|constraint| {
         matches!(constraint.rule, Rule::PrimaryKey(_))
             && constraint.columns() == std::slice::from_ref(field)
@@ -318,9 +323,10 @@ fn is_only_key(constraints: &[Constraint], field: &Name) -> bool {
 /// The fields of a primary key are required.
 pub(super) fn require_key(collection: &mut Collection, constraint: &Constraint) {
     if let Rule::PrimaryKey(columns) = &constraint.rule {
-        for field in &mut collection.fields {
-            field.required |= columns.contains(&field.name);
-        }
+        collection.fields.change(
+            |field| !field.required && columns.contains(&field.name),
+            |field| field.required = true,
+        );
     }
 }
 
@@ -495,9 +501,9 @@ impl CreateCollection {
         };
         let timestamps = reader.optional(entries, "timestamps");
         let comment = reader.optional(entries, "comment");
-        let indexes: Option<Vec<Index>> = reader.optional(entries, "indexes");
-        let constraints: Option<Vec<Constraint>> = reader.optional(entries, "constraints");
-        let options = Options::read(entries, reader);
+        let indexes: Option<List<Index>> = reader.optional(entries, "indexes");
+        let constraints: Option<List<Constraint>> = reader.optional(entries, "constraints");
+        let options = Options::read_shared(entries, reader);
         let allow = reader.optional(entries, "allow");
         if let (Some(fields), Some(indexes), Some(constraints)) = (&fields, &indexes, &constraints)
         {
@@ -517,7 +523,7 @@ impl CreateCollection {
             comment: comment?,
             indexes: indexes?,
             constraints: constraints?,
-            options: Arc::new(options?),
+            options: options?,
             allow: allow?,
         })
     }

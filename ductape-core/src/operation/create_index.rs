@@ -88,7 +88,7 @@ impl CreateIndex {
         back.allow.clone_from(&self.allow);
         Ok(Inverse::lossless(without_key(
             before,
-            &self.clone().into(),
+            || self.clone().into(),
             &self.collection,
             back.into(),
         )))

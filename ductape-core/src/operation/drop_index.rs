@@ -96,7 +96,7 @@ impl DropIndex {
 /// hands can make it in some databases, stands aside and comes back.
 pub(super) fn without_key(
     before: &Schema,
-    key: &Operation,
+    key: impl FnOnce() -> Operation,
     collection: &Name,
     back: Operation,
 ) -> Vec<Operation> {
@@ -109,7 +109,7 @@ pub(super) fn without_key(
         return vec![back];
     }
     let mut after = before.clone();
-    let with = key
+    let with = key()
         .apply_spelled(&mut after)
         .ok()
         .and_then(|()| after.collection(collection));

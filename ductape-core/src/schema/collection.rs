@@ -4,7 +4,7 @@ use crate::backend_name::BackendName;
 use crate::expression::Expression;
 use crate::json::is_default;
 use crate::name::Name;
-use crate::schema::{Constraint, DefaultValue, Field, Index, IndexTarget, Options, Rule};
+use crate::schema::{Constraint, DefaultValue, Field, Index, IndexTarget, List, Options, Rule};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -17,11 +17,11 @@ pub struct Collection {
     /// Its name.
     pub name: Name,
     /// Its fields, in the order in which they were made. The order is not part of equality.
-    pub fields: Vec<Field>,
+    pub fields: List<Field>,
     /// Its indexes, sorted by name.
-    pub indexes: Vec<Index>,
+    pub indexes: List<Index>,
     /// Its constraints, sorted by name.
-    pub constraints: Vec<Constraint>,
+    pub constraints: List<Constraint>,
     /// A note for people.
     pub comment: Option<String>,
     /// Options that only some databases know.
@@ -33,11 +33,11 @@ impl Collection {
     pub fn new(name: Name) -> Self {
         Self {
             name,
-            fields: Vec::new(),
-            indexes: Vec::new(),
-            constraints: Vec::new(),
+            fields: List::new(),
+            indexes: List::new(),
+            constraints: List::new(),
             comment: None,
-            options: Arc::default(),
+            options: Options::none(),
         }
     }
 
@@ -47,7 +47,7 @@ impl Collection {
     }
 
     pub(crate) fn field_mut(&mut self, name: &Name) -> Option<&mut Field> {
-        self.fields.iter_mut().find(|field| field.name == *name)
+        self.fields.find_mut(|field| field.name == *name)
     }
 
     /// An index by its name.
@@ -204,7 +204,7 @@ impl Collection {
     #[must_use]
     pub fn written(&self) -> Self {
         let mut written = self.clone();
-        let mut spelled = Vec::new();
+        let mut spelled = List::new();
         let key = self.key();
         for (number, constraint) in self.constraints.iter().enumerate() {
             let made = constraint.name.as_ref() == Some(&constraint.made_name(&self.name, number))

@@ -4,8 +4,8 @@ use crate::backend_name::BackendName;
 use crate::expression::Expression;
 use crate::json::{Node, Read, Reader, document, is_default};
 use crate::name::Name;
-use crate::schema::DefaultValue;
 use crate::schema::field_type::{FieldType, TYPE_KEYS, read_type, serialize_type};
+use crate::schema::{DefaultValue, List};
 use std::collections::BTreeMap;
 
 document! {
@@ -254,10 +254,10 @@ impl Read for Field {
 }
 
 /// The fields of a collection: a list of fields, or a map of names to types or fields.
-pub(crate) fn read_fields(node: &Node, reader: &mut Reader) -> Option<Vec<Field>> {
+pub(crate) fn read_fields(node: &Node, reader: &mut Reader) -> Option<List<Field>> {
     let Node::Object(entries) = node else {
         return match node {
-            Node::List(_) => Vec::read(node, reader),
+            Node::List(_) => List::read(node, reader),
             other => reader.expected("a list or a map of fields", other),
         };
     };

@@ -7,6 +7,8 @@ mod default_value;
 pub(crate) mod field;
 pub(crate) mod field_type;
 pub(crate) mod index;
+mod layered;
+mod list;
 mod native;
 pub(crate) mod options;
 
@@ -21,6 +23,7 @@ pub use index::{
     DynamoIndexOptions, Index, IndexKey, IndexTarget, Method, MongoIndexOptions, Nulls, Order,
     Projection,
 };
+pub use list::List;
 pub use native::NativeDefinition;
 pub use options::{
     CassandraOptions, ClusteringDirection, ClusteringOrder, DynamoOptions, KeyAttribute, KeyType,
@@ -29,7 +32,7 @@ pub use options::{
 
 use crate::backend_name::BackendName;
 use crate::name::Name;
-use rpds::RedBlackTreeMapSync;
+use layered::Layered;
 use std::sync::Arc;
 
 /// Kind, name and the collection that it stands on.
@@ -41,15 +44,15 @@ type NativeKey = (String, Name, Option<Name>);
 /// every operation of a long run has its own `before`.
 #[derive(Clone, Default)]
 pub struct Schema {
-    collections: RedBlackTreeMapSync<Name, Arc<Collection>>,
+    collections: Layered<Name, Arc<Collection>>,
     /// For each collection that is pointed at, the others that do so.
-    referencing: RedBlackTreeMapSync<Name, Arc<Vec<Name>>>,
+    referencing: Noted,
     /// The collections whose names differ only in case, by the name in lower case.
-    alike: RedBlackTreeMapSync<String, Arc<Vec<Name>>>,
+    alike: Noted,
     /// For each name of an index, in lower case, the collections that have one so called.
-    indexed: RedBlackTreeMapSync<String, Arc<Vec<Name>>>,
+    indexed: Noted,
     /// What the model cannot say. A trigger's name may be taken once on each collection.
-    natives: RedBlackTreeMapSync<NativeKey, Arc<NativeDefinition>>,
+    natives: Layered<NativeKey, Arc<NativeDefinition>>,
     backend: Option<BackendName>,
     way_back: bool,
 }
@@ -96,12 +99,12 @@ impl Schema {
     /// Puts a native definition in, in place of one of the same kind and name on the same collection.
     pub fn put_native(&mut self, native: impl Into<Arc<NativeDefinition>>) {
         let native = native.into();
-        self.natives.insert_mut(native.key(), native);
+        self.natives.insert(native.key(), native);
     }
 
     /// Takes a native definition out: the one of the same kind and name on the same collection.
     pub fn remove_native(&mut self, like: &NativeDefinition) -> bool {
-        self.natives.remove_mut(&like.key())
+        self.natives.remove(&like.key())
     }
 
     /// The native definitions that stand on a collection, name it, or come after one that does.
@@ -202,7 +205,7 @@ impl Schema {
 
     /// Whether there is no collection.
     pub fn is_empty(&self) -> bool {
-        self.collections.is_empty()
+        self.collections.size() == 0
     }
 
     /// Puts a collection in, in place of one of the same name.
@@ -224,7 +227,7 @@ impl Schema {
             self.note_indexes(&collection);
             note(&mut self.alike, folded(&name), &name);
         }
-        self.collections.insert_mut(name, collection);
+        self.collections.insert(name, collection);
     }
 
     /// Takes a collection out.
@@ -233,7 +236,7 @@ impl Schema {
         self.unlink(&old);
         self.forget_indexes(&old);
         forget(&mut self.alike, &folded(name), name);
-        self.collections.remove_mut(name);
+        self.collections.remove(name);
         Some(old)
     }
 
@@ -251,7 +254,7 @@ impl Schema {
     pub fn referencing(&self, name: &Name) -> impl Iterator<Item = &Arc<Collection>> {
         self.referencing
             .get(name)
-            .map_or(&[] as &[Name], |names| names.as_slice())
+            .map_or(&[] as &[Name], |names| names)
             .iter()
             .filter_map(|name| self.collections.get(name))
     }
@@ -296,39 +299,42 @@ impl Schema {
 }
 
 /// Names under a key, sorted and shared.
-type Noted<K> = RedBlackTreeMapSync<K, Arc<Vec<Name>>>;
+type Noted = Layered<Name, Arc<[Name]>>;
 
-fn note<K: Ord>(map: &mut Noted<K>, key: K, name: &Name) {
-    let mut names = map
-        .get(&key)
-        .map(|names| Vec::clone(names))
-        .unwrap_or_default();
+fn note(map: &mut Noted, key: Name, name: &Name) {
+    let names: &[Name] = map.get(&key).map_or(&[], |names| names);
     if let Err(place) = names.binary_search(name) {
-        names.insert(place, name.clone());
-        map.insert_mut(key, Arc::new(names));
+        let (before, after) = names.split_at(place);
+        let with = before.iter().chain(std::iter::once(name)).chain(after);
+        let with = with.cloned().collect();
+        map.insert(key, with);
     }
 }
 
-fn forget<K: Ord + Clone>(map: &mut Noted<K>, key: &K, name: &Name) {
+fn forget(map: &mut Noted, key: &Name, name: &Name) {
     let Some(names) = map.get(key) else {
         return;
     };
-    let left: Vec<Name> = names.iter().filter(|n| *n != name).cloned().collect();
+    let left: Arc<[Name]> = names.iter().filter(|n| *n != name).cloned().collect();
     if left.is_empty() {
-        map.remove_mut(key);
+        map.remove(key);
     } else {
-        map.insert_mut(key.clone(), Arc::new(left));
+        map.insert(key.clone(), left);
     }
 }
 
-fn noted<'m>(map: &'m Noted<String>, name: &Name) -> impl Iterator<Item = &'m Name> {
+fn noted<'m>(map: &'m Noted, name: &Name) -> impl Iterator<Item = &'m Name> {
     map.get(&folded(name))
-        .map_or(&[] as &[Name], |names| names.as_slice())
+        .map_or(&[] as &[Name], |names| names)
         .iter()
 }
 
-fn folded(name: &Name) -> String {
-    name.as_str().to_ascii_lowercase()
+fn folded(name: &Name) -> Name {
+    let text = name.as_str();
+    match text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        true => Name::made(&text.to_ascii_lowercase(), []),
+        false => name.clone(),
+    }
 }
 
 fn index_names(collection: &Collection) -> impl Iterator<Item = &Name> {

@@ -5,6 +5,7 @@ use crate::name::Name;
 use crate::schema::index::Projection;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
 
 document! {
     /// Options of SQL databases.
@@ -219,6 +220,23 @@ pub(crate) const OPTION_KEYS: [&str; 4] = [
 ];
 
 impl Options {
+    /// No options. Nearly every collection has none, and all of those share one value.
+    pub(crate) fn none() -> Arc<Self> {
+        static NONE: LazyLock<Arc<Options>> = LazyLock::new(Arc::default);
+        NONE.clone()
+    }
+
+    pub(crate) fn read_shared(
+        entries: &[(String, Node)],
+        reader: &mut Reader,
+    ) -> Option<Arc<Self>> {
+        let is_option = |(key, _): &(String, Node)| OPTION_KEYS.contains(&key.as_str());
+        match entries.iter().any(is_option) {
+            true => Self::read(entries, reader).map(Arc::new),
+            false => Some(Self::none()),
+        }
+    }
+
     pub(crate) fn read(entries: &[(String, Node)], reader: &mut Reader) -> Option<Self> {
         let sql = reader.optional(entries, "sqlOptions");
         let mut mongo: Option<MongoOptions> = reader.optional(entries, "mongoOptions");

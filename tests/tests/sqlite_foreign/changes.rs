@@ -45,7 +45,7 @@ fn of_collection(schema: &Schema, collection: &Collection, changes: &mut Vec<Val
     for option in ["strict", "withoutRowid"] {
         changes.push(json!({"type": "modifyCollection", "name": name, "changes": {"sqlOptions": {option: true}}}));
     }
-    let first = &collection.fields[0].name;
+    let first = &collection.fields.first().unwrap().name;
     let mut add_field = |field: Value| {
         changes.push(json!({"type": "addField", "collection": name, "field": field}));
     };
