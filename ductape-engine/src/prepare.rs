@@ -176,7 +176,7 @@ impl Prepared {
     }
 
     /// Whether the model is open after it until the catalog's mark tells: after raw statements, and
-    /// where native definitions follow a new name, which they do in the database's own way.
+    /// where native definitions follow a new name or another type, which they do in the database's own way.
     pub fn is_open(&self) -> bool {
         self.resolved.iter().any(|r| match &r.operation {
             Operation::Raw(_) | Operation::Restore(_) => true,
@@ -185,6 +185,9 @@ impl Prepared {
             }
             Operation::RenameField(rename) => {
                 r.before.natives_about(&rename.collection).next().is_some()
+            }
+            Operation::ModifyField(modify) => {
+                r.before.natives_about(&modify.collection).next().is_some()
             }
             _ => false,
         })

@@ -8,3 +8,4 @@ pub mod instrumented;
 pub mod proxy;
 pub mod served;
 pub mod servers;
+pub mod walk;

@@ -4,11 +4,11 @@ use super::capabilities::CAPABILITIES;
 use super::compiler::Compilation;
 use super::enum_type::{enum_type_name, owned_values};
 use super::index::cannot;
-use super::types::{enum_values, server_spelling};
+use super::types::{enum_values, is_serial, server_spelling};
 use ductape_core::compiler::{Direction, Step};
 use ductape_core::expression::{Token, check, tokens};
 use ductape_core::schema::{
-    Constraint, ConstraintType, DefaultValue, Field, FieldType, Index, Rule,
+    Constraint, ConstraintType, DefaultValue, Field, FieldType, Index, IndexTarget, Rule,
 };
 use ductape_core::{BackendName, Collection, Name, Risk, RiskKind, Schema};
 use serde_json::Value;
@@ -153,7 +153,16 @@ impl Compilation<'_> {
             );
         }
         match field.native.get(&BackendName::Postgresql) {
-            Some(native) => self.check_native(at, native),
+            Some(native) => {
+                self.check_native(at, native);
+                if field.auto_increment && !is_serial(&server_spelling(native)) {
+                    self.refuse(
+                        at,
+                        format!("{} has a type in PostgreSQL's own words, which say whether it counts by itself", field.name),
+                        "set autoIncrement to false with it, or leave the type out",
+                    );
+                }
+            }
             None => self.check_type(at, field, &field.field_type),
         }
     }
@@ -235,11 +244,14 @@ impl Compilation<'_> {
                     );
                 }
             }
-            Rule::ForeignKey(_, references) => {
+            Rule::ForeignKey(columns, references) => {
                 let target = match references.table == collection.name {
                     true => Some(collection),
                     false => before.collection(&references.table).map(|c| c.as_ref()),
                 };
+                if let Some(target) = target {
+                    self.check_comparable(at, collection, columns, target, &references.columns);
+                }
                 let unlogged = |c: &Collection| c.options.sql.unlogged;
                 if target.is_some_and(|target| unlogged(target) && !unlogged(collection)) {
                     self.refuse(
@@ -282,6 +294,9 @@ impl Compilation<'_> {
         }
         let shown = name.map_or("", Name::as_str);
         self.check_key_columns(at, index.fields.len() + index.include.len(), shown);
+        if let Some(collection) = before.collection(own) {
+            self.check_index_collations(at, collection, index);
+        }
         for (reason, hint) in cannot(index) {
             self.refuse(at, reason, hint);
         }
@@ -290,6 +305,55 @@ impl Compilation<'_> {
             .any(|expression| expression.text(BackendName::Postgresql).is_none())
         {
             self.no_expression(at, &format!("the index {shown}"));
+        }
+    }
+
+    fn check_index_collations(&mut self, at: usize, collection: &Collection, index: &Index) {
+        for key in index.fields.iter().filter(|key| key.collation.is_some()) {
+            let IndexTarget::Field(name) = &key.target else {
+                continue;
+            };
+            let field = collection
+                .field(name)
+                .filter(|field| known_kin(field).is_some_and(|kin| kin != "text"));
+            if let Some(field) = field {
+                self.refuse(
+                    at,
+                    format!(
+                        "the type {} of {name} has no collation; texts do",
+                        field.field_type
+                    ),
+                    "leave the collation out",
+                );
+            }
+        }
+    }
+
+    /// The server compares numbers with numbers, texts with texts, and nothing else with another type.
+    fn check_comparable(
+        &mut self,
+        at: usize,
+        own: &Collection,
+        columns: &[Name],
+        target: &Collection,
+        targets: &[Name],
+    ) {
+        for (mine, theirs) in columns.iter().zip(targets) {
+            let (Some(a), Some(b)) = (own.field(mine), target.field(theirs)) else {
+                continue;
+            };
+            if let (Some(kin), Some(other)) = (known_kin(a), known_kin(b))
+                && kin != other
+            {
+                self.refuse(
+                    at,
+                    format!(
+                        "{}.{mine} ({}) cannot point at {}.{theirs} ({}): PostgreSQL does not compare these types",
+                        own.name, a.field_type, target.name, b.field_type
+                    ),
+                    "give both the same type",
+                );
+            }
         }
     }
 
@@ -328,6 +392,31 @@ impl Compilation<'_> {
     pub(super) fn fills(&self) -> bool {
         self.direction == Direction::Down
     }
+}
+
+/// The kin of a field's type, unless it is in the server's own words.
+fn known_kin(field: &Field) -> Option<&'static str> {
+    match field.native.get(&BackendName::Postgresql) {
+        Some(native) if !is_serial(&server_spelling(native)) => None,
+        _ => kin(&field.field_type),
+    }
+}
+
+/// Types of the same kin can be compared with each other; nothing for one that has none but itself.
+fn kin(field_type: &FieldType) -> Option<&'static str> {
+    Some(match field_type {
+        FieldType::Smallint
+        | FieldType::Integer
+        | FieldType::Bigint
+        | FieldType::Decimal { .. } => "number",
+        FieldType::String { .. } | FieldType::Text => "text",
+        FieldType::Boolean => "boolean",
+        FieldType::Uuid => "uuid",
+        FieldType::Json => "json",
+        FieldType::Date | FieldType::Datetime | FieldType::Timestamp => "moment",
+        FieldType::Binary { .. } | FieldType::Blob => "bytes",
+        _ => return None,
+    })
 }
 
 fn is_relation(constraint: &Constraint) -> bool {

@@ -111,6 +111,7 @@ impl Compilation<'_> {
 
     fn operation(&mut self, at: usize, resolved: &Resolved) {
         let before = &resolved.before;
+        self.check_family(at, resolved);
         match &resolved.operation {
             Operation::CreateCollection(create) => {
                 if let Some(after) = resolved.after.collection(&create.name) {

@@ -2,11 +2,11 @@
 
 use super::compiler::Compilation;
 use super::dialect::sql;
-use super::enum_type::block;
+use super::enum_type::{block, regclass};
 use super::modify_field::Modification;
 use super::types::{is_serial, server_spelling};
 use ductape_core::schema::Field;
-use ductape_core::{BackendName, Name};
+use ductape_core::{BackendName, Name, Risk, RiskKind};
 
 /// How a field counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,7 +46,16 @@ impl Compilation<'_> {
                 )
             }
         };
-        self.step(change.at, statement);
+        let step = self.step(change.at, statement);
+        if !change.unseen {
+            step.risks.push(Risk::new(
+                RiskKind::NotRestored,
+                format!(
+                    "the way back counts {}.{} on from its largest number in steps of one, and takes given numbers too",
+                    change.before.name, change.old.name
+                ),
+            ));
+        }
     }
 
     /// The field counts on from its largest number.
@@ -77,12 +86,9 @@ impl Compilation<'_> {
                         "serial" => " AS INTEGER",
                         _ => "",
                     })
-                    .words(" OWNED BY ")
-                    .name(collection)
-                    .words(".")
-                    .name(field)
                     .finish();
                 self.step(at, statement);
+                self.step(at, owned_by(&sequence, collection, field));
                 let called = sql().name(&sequence).finish();
                 let statement = change
                     .alter_column()
@@ -106,6 +112,29 @@ impl Compilation<'_> {
             .finish();
         self.step(at, statement);
     }
+}
+
+/// The sequence goes with the column, and is whose the table is.
+fn owned_by(sequence: &Name, collection: &Name, field: &Name) -> String {
+    let alter = || sql().words("ALTER SEQUENCE ").name(sequence);
+    let to_owner = sql()
+        .text(&alter().words(" OWNER TO ").finish())
+        .words(" || (SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = ")
+        .sql(&regclass(collection))
+        .words(")")
+        .finish();
+    block(
+        &sql()
+            .words("BEGIN\n  EXECUTE ")
+            .sql(&to_owner)
+            .words(";\n  ")
+            .sql(&alter().words(" OWNED BY ").finish())
+            .name(collection)
+            .words(".")
+            .name(field)
+            .words(";\nEND")
+            .finish(),
+    )
 }
 
 /// The sequence that a field counts with.

@@ -13,6 +13,7 @@ mod defaults;
 mod dialect;
 mod effects;
 mod enum_type;
+mod family;
 mod guard;
 mod index;
 mod literal;
@@ -44,6 +45,8 @@ mod lock;
 mod place;
 #[cfg(feature = "postgres")]
 mod reader;
+#[cfg(feature = "postgres")]
+mod refusal;
 #[cfg(feature = "postgres")]
 mod session;
 #[cfg(feature = "postgres")]

@@ -17,7 +17,7 @@ use super::{constraint, counting};
 use crate::writer::Sql;
 use ductape_core::compiler::{Atomicity, Direction, Guard};
 use ductape_core::operation::ModifyField;
-use ductape_core::schema::{Constraint, Field, Rule};
+use ductape_core::schema::{Constraint, Field, NativeDefinition, Rule};
 use ductape_core::{BackendName, Collection, FieldType, Name, Resolved, Risk, RiskKind};
 
 /// One change of one field.
@@ -103,6 +103,19 @@ impl Compilation<'_> {
             new,
             unseen: self.nobody_waits(at, &modify.collection),
         };
+        // The way back would not know the enum's values: the record has what the server shows.
+        let native = |field: &Field| field.native.contains_key(&BackendName::Postgresql);
+        if owned_values(old).is_some()
+            && native(new)
+            && !native(old)
+            && self.direction == Direction::Up
+        {
+            self.refuse(
+                at,
+                format!("the values of the enum {} would be forgotten", old.name),
+                "change its type to text first, and then to the type in PostgreSQL's own words",
+            );
+        }
         if let Some(using) = change.using()
             && let Err(why) = ductape_core::expression::check(using)
         {
@@ -218,7 +231,10 @@ impl Compilation<'_> {
         };
         let guards = conversion_guards(change, &conversion);
         let enum_change = enum_change(old, new);
-        let natives = falling(&resolved.before, name, &old.name);
+        let derived = derived(change);
+        let changing: Vec<&Name> = derived.iter().map(|field| &field.name).collect();
+        let changing = [&[&old.name], changing.as_slice()].concat();
+        let natives = falling(&resolved.before, name, &changing);
         for native in &natives {
             match drop_native(native) {
                 Some(statement) => {
@@ -234,7 +250,7 @@ impl Compilation<'_> {
                 ),
             }
         }
-        let derived = self.drop_derived(change);
+        self.drop_derived(change, &derived);
         if drop_default {
             self.step(at, change.alter_column().words("DROP DEFAULT").finish());
         }
@@ -362,7 +378,7 @@ impl Compilation<'_> {
                     let to = stored_type(&change.before.name, new);
                     format!("{}::text::{to}", sql().name(&new.name).finish())
                 }),
-                obstacles: Vec::new(),
+                obstacles: too_long(&new.name, &new.field_type),
             });
         }
         match conversion(&new.name, &old.field_type, &new.field_type) {
@@ -385,7 +401,8 @@ impl Compilation<'_> {
     fn make_anew(&mut self, change: &Modification<'_>, resolved: &Resolved) {
         let at = change.at;
         let name = &change.before.name;
-        let natives = falling(&resolved.before, name, &change.old.name);
+        let natives = falling(&resolved.before, name, &[&change.old.name]);
+        self.check_generated_keys(change, &natives);
         for native in &natives {
             if let Some(statement) = drop_native(native) {
                 self.step(at, statement);
@@ -417,6 +434,39 @@ impl Compilation<'_> {
         self.add_derived(change, change.new);
         for native in natives.iter().rev() {
             self.step(at, native.definition.clone());
+        }
+    }
+
+    /// No foreign key writes what is generated.
+    fn check_generated_keys(&mut self, change: &Modification<'_>, natives: &[NativeDefinition]) {
+        use ductape_core::schema::ReferentialAction as A;
+        let field = &change.old.name;
+        let writes = change.before.constraints.iter().find(|constraint| {
+            let Rule::ForeignKey(columns, references) = &constraint.rule else {
+                return false;
+            };
+            let sets = |action| matches!(action, Some(A::SetNull | A::SetDefault));
+            columns.contains(field)
+                && (sets(references.on_delete)
+                    || sets(references.on_update)
+                    || references.on_update == Some(A::Cascade))
+        });
+        let native = natives.iter().find(|native| {
+            ["SET NULL", "SET DEFAULT", "ON UPDATE CASCADE"]
+                .iter()
+                .any(|action| native.kind == "constraint" && native.definition.contains(action))
+        });
+        let name = writes
+            .and_then(|constraint| constraint.name.as_ref())
+            .or(native.map(|native| &native.name));
+        if let Some(name) = name {
+            self.refuse(
+                change.at,
+                format!(
+                    "the foreign key {name} writes {field}, and nobody writes a generated field"
+                ),
+                "drop the foreign key first",
+            );
         }
     }
 
@@ -458,28 +508,14 @@ impl Compilation<'_> {
     }
 
     /// Fields that are generated from this one fall before its type changes.
-    fn drop_derived(&mut self, change: &Modification<'_>) -> Vec<Field> {
-        let derived: Vec<Field> = change
-            .before
-            .fields
-            .iter()
-            .filter(|field| {
-                field.name != change.old.name
-                    && field
-                        .generated
-                        .as_ref()
-                        .is_some_and(|g| g.expression.mentions(&change.old.name))
-            })
-            .cloned()
-            .collect();
-        for field in &derived {
+    fn drop_derived(&mut self, change: &Modification<'_>, derived: &[Field]) {
+        for field in derived {
             let statement = alter_table(&change.before.name)
                 .words("DROP COLUMN ")
                 .name(&field.name)
                 .finish();
             self.step(change.at, statement);
         }
-        derived
     }
 
     fn make_derived(&mut self, change: &Modification<'_>, derived: &[Field]) {
@@ -516,6 +552,36 @@ impl Compilation<'_> {
             self.step(at, statement);
         }
     }
+}
+
+/// Values whose text a string is too short for.
+fn too_long(field: &Name, to: &FieldType) -> Vec<(String, String)> {
+    let FieldType::String { length: Some(most) } = to else {
+        return Vec::new();
+    };
+    let text = sql()
+        .words("char_length(")
+        .name(field)
+        .words("::text) > ")
+        .sql(&most.to_string());
+    vec![(text.finish(), format!("more than {most} characters"))]
+}
+
+/// The fields that are generated from the one that changes.
+fn derived(change: &Modification<'_>) -> Vec<Field> {
+    change
+        .before
+        .fields
+        .iter()
+        .filter(|field| {
+            field.name != change.old.name
+                && field
+                    .generated
+                    .as_ref()
+                    .is_some_and(|g| g.expression.mentions(&change.old.name))
+        })
+        .cloned()
+        .collect()
 }
 
 fn conversion_guards(change: &Modification<'_>, conversion: &Conversion) -> Vec<Guard> {

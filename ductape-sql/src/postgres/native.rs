@@ -8,10 +8,13 @@
 //! behind it: `f(integer, text)`. `on` is the collection that it stands on, and `after` names the
 //! definitions that must be there before it.
 //!
+//! A view of another schema is named with it (`reports.sales`), and its definition says how to write that.
+//!
 //! A partitioned table has a definition of the kind [`PARTITIONED`] on it, which is never dropped by
 //! itself.
 
 use super::dialect::sql;
+use ductape_core::expression::tokens;
 use ductape_core::schema::NativeDefinition;
 use ductape_core::{Name, Schema};
 use std::sync::Arc;
@@ -49,11 +52,28 @@ pub(crate) fn drop_native(native: &NativeDefinition) -> Option<String> {
         }
         _ => return None,
     };
-    let text = text.name(&native.name);
+    let text = match elsewhere(native) {
+        Some((schema, name)) => text.name(&schema).words(".").name(&name),
+        None => text.name(&native.name),
+    };
     Some(match native.kind.as_str() {
         "trigger" | "rule" | "policy" => text.words(" ON ").name(on?).finish(),
         _ => text.finish(),
     })
+}
+
+/// The schema and the name of a view that is in another schema, as its definition spells them.
+fn elsewhere(native: &NativeDefinition) -> Option<(Name, Name)> {
+    if !matches!(native.kind.as_str(), "view" | "materialized view") {
+        return None;
+    }
+    let mut words = tokens(&native.definition).skip_while(|token| !token.is_word("VIEW"));
+    words.next()?;
+    let schema = Name::new(words.next()?.name()?).ok()?;
+    words.next().filter(|token| token.is_symbol("."))?;
+    let name = Name::new(words.next()?.name()?).ok()?;
+    let called = [schema.as_str(), name.as_str()].join(".");
+    (called == native.name.as_str()).then_some((schema, name))
 }
 
 /// The argument types are the server's own words.
@@ -72,13 +92,19 @@ fn drop_routine(kind: &str, name: &Name) -> String {
     }
 }
 
-/// The definitions that must fall before a field's type changes, those that others stand on last.
-pub(crate) fn falling(schema: &Schema, collection: &Name, field: &Name) -> Vec<NativeDefinition> {
+/// The definitions that must fall before the types of fields change, those that others stand on last.
+pub(crate) fn falling(
+    schema: &Schema,
+    collection: &Name,
+    fields: &[&Name],
+) -> Vec<NativeDefinition> {
     let mut fall: Vec<Arc<NativeDefinition>> = schema
         .natives_about(collection)
         .filter(|native| {
             holds_types(&native.kind)
-                && ductape_core::expression::mentions(&native.definition, field)
+                && fields
+                    .iter()
+                    .any(|field| ductape_core::expression::mentions(&native.definition, field))
         })
         .cloned()
         .collect();
@@ -115,6 +141,13 @@ pub(crate) fn falling(schema: &Schema, collection: &Name, field: &Name) -> Vec<N
 fn holds_types(kind: &str) -> bool {
     matches!(
         kind,
-        "view" | "materialized view" | "trigger" | "rule" | "policy" | "function" | "constraint"
+        "view"
+            | "materialized view"
+            | "trigger"
+            | "rule"
+            | "policy"
+            | "function"
+            | "constraint"
+            | "statistics"
     )
 }

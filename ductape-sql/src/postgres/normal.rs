@@ -88,8 +88,12 @@ fn normal_default(
     normal: &FieldType,
 ) -> Option<DefaultValue> {
     if let DefaultValue::Expression(expression) = default
-        && expression.adopted().is_some()
+        && let Some(adopted) = expression.adopted()
     {
+        // What was an expression for one type may be the moment for another.
+        if let Some(DefaultValue::Now) = read_default(adopted, normal) {
+            return Some(DefaultValue::Now);
+        }
         return expression
             .folded(BackendName::Postgresql)
             .map(DefaultValue::Expression);

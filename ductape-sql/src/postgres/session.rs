@@ -6,6 +6,7 @@ use super::connect::PostgresBackend;
 use super::dialect::sql;
 use super::lock::{self, Held, jittered};
 use super::place::Place;
+use super::refusal::told;
 use async_trait::async_trait;
 use ductape_core::Step;
 use ductape_core::compiler::{Action, DataJob};
@@ -235,6 +236,25 @@ impl PostgresSession {
     }
 }
 
+/// The failure of a unit, with what its step was.
+fn judged(failure: UnitFailure, unit: Option<&Unit>) -> UnitFailure {
+    let UnitFailure::Database {
+        step: Some(at),
+        error,
+    } = failure
+    else {
+        return failure;
+    };
+    let error = match unit.and_then(|unit| unit.steps.get(at)) {
+        Some(step) => told(step, error),
+        None => error,
+    };
+    UnitFailure::Database {
+        step: Some(at),
+        error,
+    }
+}
+
 fn unit_failure(error: SessionError) -> UnitFailure {
     match error {
         SessionError::LockLost => UnitFailure::LockLost,
@@ -257,7 +277,9 @@ impl Session for PostgresSession {
             done += more;
             match stopped {
                 Ok(()) => return (done, None),
-                Err(Stopped::Failed(failure)) => return (done, Some(failure)),
+                Err(Stopped::Failed(failure)) => {
+                    return (done, Some(judged(failure, units.get(done))));
+                }
                 Err(Stopped::Contended(step, mut error)) => {
                     let since = *contended.get_or_insert_with(Instant::now);
                     if since.elapsed() >= CONTENTION {
@@ -307,7 +329,9 @@ impl Session for PostgresSession {
             Err(SessionError::Database(error)) if error.connection => {
                 Outcome::Unknown(error.statement(text))
             }
-            Err(SessionError::Database(error)) => Outcome::NotApplied(error.statement(text)),
+            Err(SessionError::Database(error)) => {
+                Outcome::NotApplied(told(step, error.statement(text)))
+            }
         }
     }
 

@@ -8,12 +8,12 @@
     reason = "tests"
 )]
 
-mod changes;
 mod random;
 mod reading;
 
 use ductape::{Database, Error, ErrorKind, Migration};
 use ductape_core::{Operation, Reversibility, RiskKind};
+use ductape_tests::walk;
 use reading::{Reading, Table, complaints, open, read};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -50,18 +50,6 @@ enum Outcome {
     OneWay(Error),
 }
 
-fn is_refusal(error: &Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::Refused
-            | ErrorKind::Unsupported
-            | ErrorKind::Irreversible
-            | ErrorKind::Mismatch
-            | ErrorKind::AlreadyExists
-            | ErrorKind::Invalid
-    ) && error.details().hint.is_some()
-}
-
 /// One change on a copy of the database, up and down.
 async fn try_out(
     before: &Reading,
@@ -93,7 +81,7 @@ async fn try_out(
             {
                 return Err(format!("planned: {planned}\nthen: {error}"));
             }
-            if !is_refusal(&error) {
+            if !walk::is_refusal(&error) {
                 return Err(format!("up {:?}: {error}", error.kind()));
             }
             return match same(before, &read(&file).await, Kept::Everything) {
@@ -113,7 +101,7 @@ async fn try_out(
         return Err(format!("after up: {:#?}", verification.differences));
     }
     if let Err(error) = engine.down(&done.migration).await {
-        let foretold = planned.reversible != Reversibility::Lossless && is_refusal(&error);
+        let foretold = planned.reversible != Reversibility::Lossless && walk::is_refusal(&error);
         return match foretold {
             true => Ok(Outcome::OneWay(error)),
             false => Err(format!(
@@ -225,51 +213,6 @@ fn without(table: &mut Table, column: &str) {
     }
 }
 
-/// A message with every name in it left out, so that the same reason is one.
-fn reason(error: &Error, schema: &ductape_core::Schema) -> String {
-    let mut names: Vec<String> = schema
-        .collections()
-        .flat_map(|collection| {
-            let fields = collection.fields.iter().map(|field| field.name.to_string());
-            let constraints = collection
-                .constraints
-                .iter()
-                .flat_map(|c| c.name.iter().map(ToString::to_string));
-            let indexes = collection
-                .indexes
-                .iter()
-                .flat_map(|i| i.name.iter().map(ToString::to_string));
-            fields
-                .chain(constraints)
-                .chain(indexes)
-                .chain([collection.name.to_string()])
-                .collect::<Vec<_>>()
-        })
-        .chain(schema.natives().map(|native| native.name.to_string()))
-        .collect();
-    names.sort_by_key(|name| std::cmp::Reverse(name.len()));
-    let message = error.details().message.clone();
-    let message = message
-        .split(" stand in the way")
-        .next()
-        .unwrap_or_default();
-    let parts: Vec<String> = message
-        .split_inclusive([' ', '.', ',', ':', ';', '(', ')', '"'])
-        .map(|word| {
-            let bare = word.trim_end_matches([' ', '.', ',', ':', ';', '(', ')', '"']);
-            match names.iter().any(|name| name == bare) || bare.parse::<f64>().is_ok() {
-                true => word.replace(bare, "…"),
-                false => word.to_owned(),
-            }
-        })
-        .collect();
-    format!(
-        "{}: {}",
-        error.kind(),
-        parts.concat().chars().take(150).collect::<String>()
-    )
-}
-
 async fn apply(engine: &ductape::MigrationEngine, operations: &str) -> Result<Migration, Error> {
     let operations = Migration::parse_operations(operations).unwrap();
     let migration = Migration::new("change", None, operations, None).unwrap();
@@ -278,6 +221,12 @@ async fn apply(engine: &ductape::MigrationEngine, operations: &str) -> Result<Mi
         .await
         .map(|done| done.migration)
 }
+
+const WORDS: walk::Words = walk::Words {
+    collation: "NOCASE",
+    native: "[odd] TYPE(3)",
+    options: &["strict", "withoutRowid"],
+};
 
 const TRIGGERED: &str = "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT);
     CREATE TABLE log (id INTEGER PRIMARY KEY, what TEXT);
@@ -326,7 +275,7 @@ async fn every_change(name: &str, script: &str) {
     let (mut there, mut back, mut refused, mut one_way) = (0, 0, 0, 0);
     let mut reasons: BTreeMap<String, (usize, String)> = BTreeMap::new();
     let mut failures = Vec::new();
-    for operation in changes::all(&schema) {
+    for operation in walk::all(&schema, &WORDS) {
         let describe = operation.describe();
         if failures.len() > 400 {
             break;
@@ -336,7 +285,7 @@ async fn every_change(name: &str, script: &str) {
         }
         let mut refuse = |error: Error, word: &str| {
             let entry = reasons
-                .entry(format!("{word} {}", reason(&error, &schema)))
+                .entry(format!("{word} {}", walk::reason(&error, &schema)))
                 .or_insert((0, describe.clone()));
             entry.0 += 1;
         };

@@ -122,10 +122,11 @@ impl Questions {
             "{}, rests (oid) AS (SELECT oid FROM wanted UNION SELECT r.ev_class FROM rests b \
                 JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = b.oid AND d.classid = 'pg_rewrite'::regclass \
                 JOIN pg_rewrite r ON r.oid = d.objid AND r.ev_class <> b.oid), \
-            views AS (SELECT c.oid, c.relname, c.relkind, c.relowner, c.relacl, c.reloptions, c.relispopulated, {QUALIFIED} AS qualified \
+            views AS (SELECT c.oid, c.relname, c.relkind, c.relowner, c.relacl, c.reloptions, c.relispopulated, {QUALIFIED} AS qualified, \
+                CASE WHEN n.oid = p.oid THEN c.relname ELSE n.nspname || '.' || c.relname END AS called \
                 FROM pg_class c CROSS JOIN place p JOIN pg_namespace n ON n.oid = c.relnamespace \
                 WHERE c.relkind IN ('v', 'm') AND c.oid IN (SELECT oid FROM rests{more})) \
-            SELECT row_to_json(r)::text FROM (SELECT CASE v.relkind WHEN 'm' THEN 'materialized view' ELSE 'view' END AS kind, v.relname AS name, NULL AS \"on\", \
+            SELECT row_to_json(r)::text FROM (SELECT CASE v.relkind WHEN 'm' THEN 'materialized view' ELSE 'view' END AS kind, v.called AS name, NULL AS \"on\", \
                 'CREATE ' || CASE v.relkind WHEN 'm' THEN 'MATERIALIZED VIEW ' ELSE 'VIEW ' END || v.qualified \
                 || coalesce(' WITH (' || array_to_string(v.reloptions, ', ') || ')', '') || E' AS\\n' || rtrim(pg_get_viewdef(v.oid), ';') \
                 || CASE WHEN v.relkind = 'm' AND NOT v.relispopulated THEN ' WITH NO DATA' ELSE '' END \
@@ -136,7 +137,7 @@ impl Questions {
                     ELSE format(E';\\nCOMMENT ON COLUMN %s.%I IS %L', v.qualified, a.attname, d.description) END, '' ORDER BY d.objsubid) \
                     FROM pg_description d LEFT JOIN pg_attribute a ON a.attrelid = v.oid AND a.attnum = d.objsubid WHERE d.classoid = 'pg_class'::regclass AND d.objoid = v.oid), '') \
                 || {GRANTS} || {OWNER} AS definition, \
-                (SELECT json_agg(DISTINCT o.relname) FROM pg_rewrite u JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = u.oid AND d.refclassid = 'pg_class'::regclass \
+                (SELECT json_agg(DISTINCT o.called) FROM pg_rewrite u JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = u.oid AND d.refclassid = 'pg_class'::regclass \
                     JOIN views o ON o.oid = d.refobjid WHERE u.ev_class = v.oid AND o.oid <> v.oid) AS after \
                 FROM views v ORDER BY v.oid) AS r",
             self.beginning
@@ -196,7 +197,7 @@ impl Questions {
 }
 
 /// The tables with these names or with an index of such a name, those whose foreign keys point at them,
-/// and those that they point at.
+/// those that they point at, and those that inherit from them or that they inherit from.
 fn only<'n>(text: Sql, given: impl Iterator<Item = &'n Name> + Clone) -> Sql {
     let list = |text: Sql, given: &mut dyn Iterator<Item = &'n Name>| {
         let names: Vec<&str> = given.map(Name::as_str).collect();
@@ -208,7 +209,7 @@ fn only<'n>(text: Sql, given: impl Iterator<Item = &'n Name> + Clone) -> Sql {
     let text = text.words("named AS (SELECT t.oid FROM tables t WHERE t.relname IN (");
     let text = list(text, &mut given.clone());
     let text = text.words(") UNION SELECT i.indrelid FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN place p ON p.oid = c.relnamespace WHERE c.relname IN (");
-    list(text, &mut given.clone()).words(")), wanted AS (SELECT t.oid, t.relname FROM tables t WHERE t.oid IN (SELECT oid FROM named UNION SELECT k.conrelid FROM pg_constraint k WHERE k.contype = 'f' AND k.confrelid IN (SELECT oid FROM named) UNION SELECT k.confrelid FROM pg_constraint k WHERE k.contype = 'f' AND k.conrelid IN (SELECT oid FROM named)))")
+    list(text, &mut given.clone()).words(")), wanted AS (SELECT t.oid, t.relname FROM tables t WHERE t.oid IN (SELECT oid FROM named UNION SELECT k.conrelid FROM pg_constraint k WHERE k.contype = 'f' AND k.confrelid IN (SELECT oid FROM named) UNION SELECT k.confrelid FROM pg_constraint k WHERE k.contype = 'f' AND k.conrelid IN (SELECT oid FROM named) UNION SELECT h.inhparent FROM pg_inherits h WHERE h.inhrelid IN (SELECT oid FROM named) UNION SELECT h.inhrelid FROM pg_inherits h WHERE h.inhparent IN (SELECT oid FROM named)))")
 }
 
 /// How a relation is named in a session whose schema is `place`.

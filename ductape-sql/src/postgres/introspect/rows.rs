@@ -73,6 +73,10 @@ impl FieldRow {
                 .as_deref()
                 .is_some_and(|expression| expression.starts_with("nextval("));
         field.auto_increment = self.identity || counts;
+        if counts && let Some(serial) = serial(&self.formatted) {
+            let serial = serial.to_owned();
+            field.native.insert(BackendName::Postgresql, serial);
+        }
         match self.expression {
             Some(expression) if self.generated => {
                 field.generated = Some(Generated {
@@ -86,6 +90,16 @@ impl FieldRow {
             _ => {}
         }
         Some(field)
+    }
+}
+
+/// What counts with a sequence of its own, and was no identity, is called so.
+fn serial(formatted: &str) -> Option<&'static str> {
+    match formatted {
+        "smallint" => Some("smallserial"),
+        "integer" => Some("serial"),
+        "bigint" => Some("bigserial"),
+        _ => None,
     }
 }
 

@@ -1,5 +1,12 @@
 //! Every change that the schema of a database has room for.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "what a test cannot write has failed"
+)]
 
+use ductape::{Error, ErrorKind};
 use ductape_core::{Collection, Migration, Name, Operation, Schema};
 use serde_json::{Value, json};
 
@@ -10,13 +17,24 @@ fn operation(value: Value) -> Operation {
     operations.remove(0)
 }
 
+/// What the changes say in a database's own words.
+#[derive(Debug)]
+pub struct Words {
+    /// A collation.
+    pub collation: &'static str,
+    /// A type that the model has no word for.
+    pub native: &'static str,
+    /// Options of a collection.
+    pub options: &'static [&'static str],
+}
+
 /// All changes of all collections.
-pub fn all(schema: &Schema) -> Vec<Operation> {
+pub fn all(schema: &Schema, words: &Words) -> Vec<Operation> {
     let mut changes = Vec::new();
     for collection in schema.collections() {
-        of_collection(schema, collection, &mut changes);
+        of_collection(schema, collection, words, &mut changes);
         for field in &collection.fields {
-            of_field(collection, field.name.as_str(), &mut changes);
+            of_field(schema, collection, field.name.as_str(), words, &mut changes);
         }
     }
     for native in schema.natives() {
@@ -27,7 +45,12 @@ pub fn all(schema: &Schema) -> Vec<Operation> {
     changes.into_iter().map(operation).collect()
 }
 
-fn of_collection(schema: &Schema, collection: &Collection, changes: &mut Vec<Value>) {
+fn of_collection(
+    schema: &Schema,
+    collection: &Collection,
+    words: &Words,
+    changes: &mut Vec<Value>,
+) {
     let name = &collection.name;
     changes.push(json!({"type": "dropCollection", "name": name}));
     changes.push(json!({"type": "dropCollection", "name": name, "cascade": true}));
@@ -42,8 +65,8 @@ fn of_collection(schema: &Schema, collection: &Collection, changes: &mut Vec<Val
     }
     changes
         .push(json!({"type": "modifyCollection", "name": name, "changes": {"comment": "theirs"}}));
-    for option in ["strict", "withoutRowid"] {
-        changes.push(json!({"type": "modifyCollection", "name": name, "changes": {"sqlOptions": {option: true}}}));
+    for option in words.options {
+        changes.push(json!({"type": "modifyCollection", "name": name, "changes": {"sqlOptions": {*option: true}}}));
     }
     let first = &collection.fields.first().unwrap().name;
     let mut add_field = |field: Value| {
@@ -66,7 +89,7 @@ fn of_collection(schema: &Schema, collection: &Collection, changes: &mut Vec<Val
     };
     add_index(json!({"fields": [first]}));
     add_index(
-        json!({"fields": [{"name": first, "order": "desc", "collation": "NOCASE"}], "unique": true}),
+        json!({"fields": [{"name": first, "order": "desc", "collation": words.collation}], "unique": true}),
     );
     add_index(
         json!({"name": "by expression", "fields": [{"expression": "1 + length('x')"}, first], "where": "1 = 1"}),
@@ -98,7 +121,14 @@ fn of_collection(schema: &Schema, collection: &Collection, changes: &mut Vec<Val
     }
 }
 
-fn of_field(collection: &Collection, field: &str, changes: &mut Vec<Value>) {
+fn of_field(
+    schema: &Schema,
+    collection: &Collection,
+    field: &str,
+    words: &Words,
+    changes: &mut Vec<Value>,
+) {
+    let backend = schema.backend().unwrap().to_string();
     let name = &collection.name;
     changes.push(json!({"type": "dropField", "collection": name, "field": field}));
     for to in [
@@ -133,11 +163,11 @@ fn of_field(collection: &Collection, field: &str, changes: &mut Vec<Value>) {
         json!({"unique": false}),
         json!({"primaryKey": false}),
         json!({"autoIncrement": !there.auto_increment}),
-        json!({"collation": "NOCASE"}),
+        json!({"collation": words.collation}),
         json!({"generated": {"expression": "1 + 1"}}),
         json!({"generated": null}),
         json!({"comment": "theirs"}),
-        json!({"native": {"sqlite": "[odd] TYPE(3)"}}),
+        json!({"native": {&*backend: words.native}}),
     ] {
         changes.push(
             json!({"type": "modifyField", "collection": name, "field": field, "changes": change}),
@@ -145,6 +175,64 @@ fn of_field(collection: &Collection, field: &str, changes: &mut Vec<Value>) {
     }
     changes.push(
         json!({"type": "modifyField", "collection": name, "field": field,
-        "changes": {"type": "text"}, "using": {"sqlite": "'converted'"}}),
+        "changes": {"type": "text"}, "using": {&*backend: "'converted'"}}),
     );
+}
+
+/// Whether an error says no in time, and what to do instead.
+pub fn is_refusal(error: &Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::Refused
+            | ErrorKind::Unsupported
+            | ErrorKind::Irreversible
+            | ErrorKind::Mismatch
+            | ErrorKind::AlreadyExists
+            | ErrorKind::Invalid
+    ) && error.details().hint.is_some()
+}
+
+/// A message with every name in it left out, so that the same reason is one.
+pub fn reason(error: &Error, schema: &Schema) -> String {
+    let mut names: Vec<String> = schema
+        .collections()
+        .flat_map(|collection| {
+            let fields = collection.fields.iter().map(|field| field.name.to_string());
+            let constraints = collection
+                .constraints
+                .iter()
+                .flat_map(|c| c.name.iter().map(ToString::to_string));
+            let indexes = collection
+                .indexes
+                .iter()
+                .flat_map(|i| i.name.iter().map(ToString::to_string));
+            fields
+                .chain(constraints)
+                .chain(indexes)
+                .chain([collection.name.to_string()])
+                .collect::<Vec<_>>()
+        })
+        .chain(schema.natives().map(|native| native.name.to_string()))
+        .collect();
+    names.sort_by_key(|name| std::cmp::Reverse(name.len()));
+    let message = error.details().message.clone();
+    let message = message
+        .split(" stand in the way")
+        .next()
+        .unwrap_or_default();
+    let parts: Vec<String> = message
+        .split_inclusive([' ', '.', ',', ':', ';', '(', ')', '"'])
+        .map(|word| {
+            let bare = word.trim_end_matches([' ', '.', ',', ':', ';', '(', ')', '"']);
+            match names.iter().any(|name| name == bare) || bare.parse::<f64>().is_ok() {
+                true => word.replace(bare, "…"),
+                false => word.to_owned(),
+            }
+        })
+        .collect();
+    format!(
+        "{}: {}",
+        error.kind(),
+        parts.concat().chars().take(150).collect::<String>()
+    )
 }
