@@ -348,7 +348,7 @@ async fn an_index_whose_build_lost_its_connection_is_cleaned_up_and_built_again(
         tokio::spawn(async move { engine.up_all(&all).await })
     };
     let mut third = PgConnection::connect(&scene.url).await.unwrap();
-    let find = "SELECT pid FROM pg_stat_activity WHERE query LIKE 'CREATE INDEX CONCURRENTLY%' AND wait_event_type = 'Lock'";
+    let find = "SELECT pid FROM pg_stat_activity WHERE query LIKE 'CREATE INDEX CONCURRENTLY%' AND wait_event_type = 'Lock' AND datname = current_database()";
     let pid: i32 = loop {
         match sqlx::query(find).fetch_optional(&mut third).await.unwrap() {
             Some(row) => break row.get(0),
