@@ -4,6 +4,7 @@ use crate::writer::{Quoting, Sql};
 use ductape_core::{Name, Tag};
 use ductape_engine::ledger::{Entry, EntryQuery, Head, LEDGER_FORMAT, LogLine, Progress, Put};
 use ductape_engine::{Error, ErrorKind};
+#[cfg(feature = "sqlite")]
 use std::collections::BTreeMap;
 
 /// The names of the ledger's tables.
@@ -272,6 +273,7 @@ fn inserts<Q: Quoting>(names: &LedgerNames, entries: &[&Entry]) -> String {
 
 /// The writes of many units that happen together, as few statements: neighbouring new entries and lines
 /// of the log in one, and of a row of the state the last write alone.
+#[cfg(feature = "sqlite")]
 pub(crate) fn puts_sql<'p, Q: Quoting>(
     names: &LedgerNames,
     puts: impl IntoIterator<Item = &'p Put>,
