@@ -366,12 +366,14 @@ impl From<DbError> for Error {
         } else {
             ErrorKind::Database
         };
+        let hint = if error.busy {
+            Some("another program has the database; run again when it is done")
+        } else {
+            error.refused
+        };
         let mut result = Self::of(kind, error.message);
-        if error.busy {
-            result = result.hint("another program has the database; run again when it is done");
-        }
         let details = result.details_mut();
-        details.hint = error.refused.map(str::to_owned);
+        details.hint = hint.map(str::to_owned);
         details.code = error.code;
         details.statement = error.statement;
         result
@@ -414,3 +416,15 @@ impl std::error::Error for Error {}
 
 /// What the engine's calls return.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_busy_database_is_told_with_what_to_do() {
+        let error = Error::from(DbError::new("database is locked").busy(true));
+        assert_eq!(error.kind(), ErrorKind::Locked);
+        assert!(error.details().hint.is_some());
+    }
+}

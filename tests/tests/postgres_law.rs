@@ -14,7 +14,7 @@ fn does_not_fit(operation: &Operation, error: &Error) -> bool {
     let code = error.details().code.as_deref();
     match error.kind() {
         ErrorKind::Unsupported => retyped || error.details().message.contains("lists in a list"),
-        ErrorKind::Database => {
+        ErrorKind::Refused => {
             retyped && matches!(code, Some("42883" | "42804" | "0A000" | "42P16" | "42846"))
         }
         _ => false,
