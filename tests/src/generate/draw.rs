@@ -69,12 +69,11 @@ pub(super) const OTHERS: &[&str] = &[
 
 pub(super) const WORDS: &[&str] = &["red", "it's green", "\"blue\"", "", "ÄÖ 🖌", "null", "red "];
 
-/// What a choice is made concrete with.
-
 pub(super) fn name(text: &str) -> Name {
     Name::made(text, [])
 }
 
+/// What a choice is made concrete with.
 /// What a choice is made concrete with.
 pub(super) struct Draw<'d> {
     pub(super) profile: &'d Profile,
