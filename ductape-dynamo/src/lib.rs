@@ -15,6 +15,7 @@ mod item;
 mod ledger;
 #[cfg(feature = "driver")]
 mod lock;
+mod problems;
 #[cfg(feature = "driver")]
 mod request;
 #[cfg(feature = "driver")]

@@ -74,7 +74,6 @@ pub(super) fn name(text: &str) -> Name {
 }
 
 /// What a choice is made concrete with.
-/// What a choice is made concrete with.
 pub(super) struct Draw<'d> {
     pub(super) profile: &'d Profile,
     pub(super) schema: &'d Schema,
