@@ -41,6 +41,12 @@ pub fn postgres() -> Result<Server, ServerError> {
     POSTGRES.shared()
 }
 
+/// PgBouncer before a PostgreSQL: `postgres://postgres@127.0.0.1:PORT/postgres`, and any other database of
+/// that server. Each transaction is in another session.
+pub fn pgbouncer() -> Result<Server, ServerError> {
+    PGBOUNCER.shared()
+}
+
 /// DynamoDB Local, as [`dynamodb`] shares it.
 pub static DYNAMODB: Kind = Kind::new(
     "DynamoDB",
@@ -66,6 +72,33 @@ pub static POSTGRES: Kind = Kind::new(
     "postgres://postgres@127.0.0.1:5432/postgres",
     "postgres",
     &[],
+);
+
+/// PostgreSQL that asks for passwords and speaks TLS; only `postgres` gets in over TCP without.
+pub static SECURE_POSTGRES: Kind = Kind::new(
+    "PostgreSQL with TLS",
+    "DUCTAPE_TEST_POSTGRES_SECURE_URL",
+    "postgres://postgres@127.0.0.1:5432/postgres",
+    "postgres",
+    &["--secure"],
+);
+
+/// PgBouncer, as [`pgbouncer`] shares it.
+pub static PGBOUNCER: Kind = Kind::new(
+    "PgBouncer",
+    "DUCTAPE_TEST_PGBOUNCER_URL",
+    "postgres://postgres@127.0.0.1:6432/postgres",
+    "pgbouncer",
+    &[],
+);
+
+/// PgBouncer that passes over the start-up parameters it does not know.
+pub static LENIENT_PGBOUNCER: Kind = Kind::new(
+    "PgBouncer that passes over start-up parameters",
+    "DUCTAPE_TEST_PGBOUNCER_LENIENT_URL",
+    "postgres://postgres@127.0.0.1:6432/postgres",
+    "pgbouncer",
+    &["--lenient"],
 );
 
 /// A kind of server: one line of the registry.

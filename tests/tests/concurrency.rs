@@ -28,15 +28,15 @@ fn main() {
     let mut trials = Vec::new();
     for database in DATABASES {
         trials.push(Trial::test(
-            format!("{}::sixteen_at_once", database.backend),
+            format!("{}::sixteen_at_once", database.name),
             move || sixteen_at_once(database),
         ));
         trials.push(Trial::test(
-            format!("{}::a_killed_holder_is_taken_over", database.backend),
+            format!("{}::a_killed_holder_is_taken_over", database.name),
             move || a_killed_holder_is_taken_over(database),
         ));
         trials.push(Trial::test(
-            format!("{}::a_frozen_holder_writes_nothing_more", database.backend),
+            format!("{}::a_frozen_holder_writes_nothing_more", database.name),
             move || a_frozen_holder_writes_nothing_more(database),
         ));
     }
@@ -143,11 +143,11 @@ fn a_killed_holder_is_taken_over(database: &TestDatabase) -> Result<(), Failed> 
     let folder = tempfile::tempdir()?;
     let url = (database.url)(folder.path(), "killed");
     // The second moment is just after the lock was taken.
+    let is_lease = database.lock_is_lease;
     let status = spawn(&url, &[("DUCTAPE_CHILD_FUSE", "1")]).wait()?;
     assert!(status.code().is_none(), "{status}");
     runtime().block_on(async {
         let database = connect(&url).await.unwrap();
-        let is_lease = database.backend().compiler().capabilities().lock_is_lease;
         let engine = database.engine_with(options(Duration::from_millis(500)));
         if is_lease {
             assert!(
@@ -190,9 +190,10 @@ fn a_frozen_holder_writes_nothing_more(database: &TestDatabase) -> Result<(), Fa
     assert_eq!(line.trim(), "holding");
     let pid = Pid::from_child(&child);
     kill_process(pid, Signal::STOP)?;
+    let is_lease = database.lock_is_lease;
     runtime().block_on(async {
         let database = connect(&url).await.unwrap();
-        if !database.backend().compiler().capabilities().lock_is_lease {
+        if !is_lease {
             // A frozen process keeps its connection, and so the lock, until somebody takes it away.
             assert!(database.backend().force_release().await.unwrap().is_some());
         }

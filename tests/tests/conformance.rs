@@ -20,7 +20,7 @@ fn main() {
             if !case.only.is_empty() && !case.only.contains(&database.backend) {
                 continue;
             }
-            let name = format!("{}::{}", database.backend, case.name);
+            let name = format!("{}::{}", database.name, case.name);
             trials.push(Trial::test(name, move || {
                 let folder = tempfile::tempdir()?;
                 let url = (database.url)(folder.path(), case.name);

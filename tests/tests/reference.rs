@@ -106,7 +106,7 @@ fn main() {
                     .block_on(run(name, &world))?;
                 Ok(())
             };
-            trials.push(Trial::test(format!("{}::{name}", database.backend), trial));
+            trials.push(Trial::test(format!("{}::{name}", database.name), trial));
         }
     }
     libtest_mimic::run(&Arguments::from_args(), trials).exit();

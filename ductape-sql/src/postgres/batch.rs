@@ -114,6 +114,11 @@ impl<'s> Batch<'s> {
             }
         }
         if raw {
+            if self.held.lease().is_some() {
+                // Somebody else gets this session next.
+                self.add(Part::Opening, "RESET SESSION AUTHORIZATION");
+                self.add(Part::Opening, "RESET ALL");
+            }
             // It may have changed the settings under which the ledger is written.
             self.add(Part::Opening, &self.place.settings());
             self.add(Part::Opening, CATALOG_MARK);

@@ -1,6 +1,7 @@
 //! A PostgreSQL server, as a URL names it.
 
-use super::client::{CONNECT_TIMEOUT, Client};
+use super::address::Address;
+use super::client::Client;
 use super::dialect::{Postgres, sql};
 use super::lock;
 use super::place::Place;
@@ -9,52 +10,14 @@ use async_trait::async_trait;
 use ductape_core::{Compiler, Name};
 use ductape_engine::backend::{Reader, Session};
 use ductape_engine::ledger::{HEAD_KEY, Head};
-use ductape_engine::{Actor, Backend, DbError, Error, ErrorKind, Holder, Patience};
-use sqlx::ConnectOptions;
+use ductape_engine::{Actor, Backend, DbError, Error, Holder, Patience};
 use sqlx::postgres::PgConnectOptions;
-use std::str::FromStr;
 use std::time::Duration;
 
-/// Parameters of a URL that the driver takes.
-const TAKEN: [&str; 19] = [
-    "sslmode",
-    "ssl-mode",
-    "sslrootcert",
-    "ssl-root-cert",
-    "ssl-ca",
-    "sslcert",
-    "ssl-cert",
-    "sslkey",
-    "ssl-key",
-    "host",
-    "hostaddr",
-    "port",
-    "dbname",
-    "user",
-    "password",
-    "application_name",
-    "options",
-    "schema",
-    "connect_timeout",
-];
-
-/// Parameters that other programs take, and that change nothing for one connection of Ductape's.
-const PASSED_OVER: [&str; 14] = [
-    "channel_binding",
-    "client_encoding",
-    "connection_limit",
-    "fallback_application_name",
-    "gssencmode",
-    "keepalives",
-    "keepalives_count",
-    "keepalives_idle",
-    "keepalives_interval",
-    "load_balance_hosts",
-    "pgbouncer",
-    "sslsni",
-    "target_session_attrs",
-    "tcp_user_timeout",
-];
+/// A setting that a connection starts with, so that it can be told later whether it is still in the
+/// session of the server that it started. A pooler passes it over or refuses it: its sessions were there
+/// before.
+pub(super) const OWN_SESSION: &str = "ductape.session";
 
 /// A PostgreSQL database.
 #[derive(Clone)]
@@ -77,57 +40,17 @@ impl std::fmt::Debug for PostgresBackend {
 
 impl PostgresBackend {
     /// The database of a URL: `postgres://user@host:5432/app?sslmode=require&schema=public`. What the URL
-    /// does not say comes from `PGHOST`, `PGUSER` and their like and from the password file, as with
-    /// `psql`. Nothing is reached yet.
+    /// does not say comes from a service, from `PGHOST`, `PGUSER` and their like, and from the password
+    /// file, as with `psql`. Nothing is reached yet.
     ///
     /// # Errors
     /// [`ErrorKind::Usage`] if it is no such URL.
     pub fn new(url: &str) -> Result<Self, Error> {
-        let (rest, query) = url.split_once('?').unwrap_or((url, ""));
-        let mut schema = None;
-        let mut timeout = CONNECT_TIMEOUT;
-        let mut kept = Vec::new();
-        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-            if !TAKEN.contains(&key) && !key.starts_with("options[") {
-                if PASSED_OVER.contains(&key) {
-                    continue;
-                }
-                return Err(usage(format!("a PostgreSQL URL has no parameter {key:?}")));
-            }
-            match key {
-                "schema" => {
-                    let name = Name::new(decoded(value))
-                        .map_err(|error| usage(format!("the schema of the URL: {error}")))?;
-                    schema = Some(name);
-                }
-                "connect_timeout" => {
-                    let seconds: u64 = value
-                        .parse()
-                        .map_err(|_| usage("connect_timeout is a number of seconds".to_owned()))?;
-                    // As libpq has it: zero is no limit, and one second is not enough.
-                    timeout = match seconds {
-                        0 => Duration::from_secs(24 * 60 * 60),
-                        seconds => Duration::from_secs(seconds.max(2)),
-                    };
-                }
-                _ => kept.push(pair),
-            }
-        }
-        let url = match kept.as_slice() {
-            [] => rest.to_owned(),
-            kept => format!("{rest}?{}", kept.join("&")),
-        };
-        let options = PgConnectOptions::from_str(&url)
-            .map_err(|error| usage(format!("this is no PostgreSQL URL: {error}")))?
-            // A pooler refuses start-up parameters that it does not know, and nothing here reads floats.
-            .extra_float_digits(None)
-            .statement_cache_capacity(0)
-            .disable_statement_logging();
-        let options = match options.get_application_name() {
-            Some(_) => options,
-            None => options.application_name("ductape"),
-        };
+        let Address {
+            options,
+            schema,
+            timeout,
+        } = Address::of(url)?;
         Ok(Self {
             options,
             schema,
@@ -142,27 +65,25 @@ impl PostgresBackend {
     pub(super) async fn connect(&self) -> Result<Client, DbError> {
         Client::connect(&self.options, self.timeout).await
     }
-}
 
-fn usage(message: String) -> Error {
-    Error::of(ErrorKind::Usage, message)
-        .hint("write postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=require&schema=SCHEMA")
-}
-
-/// A value of a URL without its percent signs.
-fn decoded(value: &str) -> String {
-    let bytes = value.as_bytes();
-    let mut plain = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while let Some(byte) = bytes.get(at) {
-        let escaped = value
-            .get(at + 1..at + 3)
-            .filter(|_| *byte == b'%')
-            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        plain.push(escaped.unwrap_or(*byte));
-        at += if escaped.is_some() { 3 } else { 1 };
+    /// A connection for the lock, and the word that its session has as [`OWN_SESSION`] if the server keeps
+    /// one for this connection alone.
+    pub(super) async fn connect_for_lock(&self) -> Result<(Client, Option<String>), DbError> {
+        let word = format!("{:016x}", lock::random());
+        let options = self.options.clone().options([(OWN_SESSION, &word)]);
+        match Client::connect(&options, self.timeout).await {
+            Ok(client) => Ok((client, Some(word))),
+            Err(error) if refuses_settings(&error) => Ok((self.connect().await?, None)),
+            Err(error) => Err(error),
+        }
     }
-    String::from_utf8_lossy(&plain).into_owned()
+}
+
+/// Whether a connection was refused for the settings that it started with: PgBouncer knows no start-up
+/// parameter `options` (08P01), RDS Proxy takes none (0A000), other engines know no settings but their own.
+fn refuses_settings(error: &DbError) -> bool {
+    let class = error.code.as_deref().and_then(|code| code.get(..2));
+    matches!(class, Some("08" | "0A" | "22" | "42"))
 }
 
 #[async_trait]

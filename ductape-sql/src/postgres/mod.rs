@@ -30,11 +30,17 @@ pub use capabilities::CAPABILITIES;
 pub use dialect::Postgres;
 
 #[cfg(feature = "postgres")]
+mod address;
+#[cfg(feature = "postgres")]
+mod alone;
+#[cfg(feature = "postgres")]
 mod batch;
 #[cfg(feature = "postgres")]
 mod client;
 #[cfg(feature = "postgres")]
 mod connect;
+#[cfg(feature = "postgres")]
+mod data_work;
 #[cfg(feature = "postgres")]
 mod introspect;
 #[cfg(feature = "postgres")]
@@ -47,6 +53,8 @@ mod place;
 mod reader;
 #[cfg(feature = "postgres")]
 mod refusal;
+#[cfg(feature = "postgres")]
+mod service;
 #[cfg(feature = "postgres")]
 mod session;
 #[cfg(feature = "postgres")]

@@ -5,6 +5,7 @@ use super::dialect::sql;
 use crate::ledger::LedgerNames;
 use ductape_core::Name;
 use ductape_engine::DbError;
+use std::time::Duration;
 
 /// How long a unit waits for somebody else's lock before it lets go of its own and tries again: whoever
 /// queues behind it waits no longer than that.
@@ -23,6 +24,9 @@ pub(super) struct Place {
     pub has_ledger: bool,
     /// Whether the schema is there.
     pub has_schema: bool,
+    /// How long the server waits for the next statement of a transaction before it ends it: for as long as
+    /// a lease, since its holder may be frozen, and a successor waits for the transaction.
+    pub idle_limit: Option<Duration>,
 }
 
 impl Place {
@@ -60,6 +64,7 @@ impl Place {
             search_path,
             has_ledger: answer.first(2) == Some("t"),
             has_schema: answer.first(3) == Some("t"),
+            idle_limit: None,
         }
     }
 
@@ -95,6 +100,11 @@ impl Place {
             .words(", set_config('lock_timeout', ")
             .text(lock_timeout)
             .words(end)
+            .maybe(self.idle_limit, |text, limit| {
+                text.words(", set_config('idle_in_transaction_session_timeout', ")
+                    .text(&limit.as_millis().max(1).to_string())
+                    .words(end)
+            })
             .finish()
     }
 }

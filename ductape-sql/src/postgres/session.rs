@@ -15,9 +15,6 @@ use ductape_engine::ledger::Put;
 use ductape_engine::{Actor, DbError, Error, Patience};
 use std::time::{Duration, Instant};
 
-/// How many rows one batch of data work changes.
-const BATCH: u32 = 5000;
-
 /// How long a unit that others are in the way of is tried again.
 const CONTENTION: Duration = Duration::from_secs(60);
 
@@ -98,17 +95,18 @@ impl PostgresSession {
         // Whoever has the advisory lock now, if it is not the dead connection's server process, has
         // raised the fence. So the row is looked at first, and the lock is taken again only over an
         // unchanged one; what the server still does for the dead connection ends before that.
-        if lock.held.passed_on(&mut client, &self.place).await? {
+        if lock::passed_on(&lock.held, &mut client, &self.place).await? {
             return Err(SessionError::LockLost);
         }
         client.close().await;
         let taken = lock::take_over(&self.backend, &lock.actor, &lock.patience, &lock.held).await;
-        let (client, held) = match taken {
-            Ok(Some((client, _, held))) => (client, held),
+        let (client, place, held) = match taken {
+            Ok(Some(taken)) => taken,
             Ok(None) => return Err(SessionError::LockLost),
             Err(error) => return Err(DbError::connection(error.to_string()).into()),
         };
         lock.held = held;
+        self.place = place;
         self.client = Some(client);
         Ok(())
     }
@@ -146,7 +144,7 @@ impl PostgresSession {
         }
     }
 
-    fn held(&self) -> Result<&Held, SessionError> {
+    pub(super) fn held(&self) -> Result<&Held, SessionError> {
         match &self.lock {
             Some(lock) => Ok(&lock.held),
             None => Err(DbError::new("a reader was asked to write").into()),
@@ -204,7 +202,7 @@ impl PostgresSession {
     }
 
     /// Runs an opening and shows behind it that the lock is held.
-    async fn open(&mut self, opening: String) -> Result<(), SessionError> {
+    pub(super) async fn open(&mut self, opening: String) -> Result<(), SessionError> {
         self.client().await?;
         let fence = self.held()?.fence(&self.place);
         match self.ask(format!("{opening};\n{fence}")).await {
@@ -320,11 +318,11 @@ impl Session for PostgresSession {
             }
         };
         // The statement goes by itself, since several in one message are one transaction.
-        if let Err(error) = self.open(self.place.session_settings()).await {
+        if let Err(error) = self.open_alone().await {
             return outcome(error);
         }
         match self.ask(text.clone()).await {
-            Ok(_) => Outcome::Applied,
+            Ok(_) => self.seen_in_place(step, &text).await,
             Err(SessionError::LockLost) => Outcome::LockLost,
             Err(SessionError::Database(error)) if error.connection => {
                 Outcome::Unknown(error.statement(text))
@@ -372,7 +370,7 @@ impl Session for PostgresSession {
             // The lock ended with its connection.
             return Ok(());
         };
-        let released = lock::release(&mut client, &self.place, &lock.held).await;
+        let released = lock.held.release(&mut client, &self.place).await;
         client.close().await;
         match released {
             Ok(true) => Ok(()),
@@ -386,102 +384,5 @@ fn outcome(error: SessionError) -> Outcome {
     match error {
         SessionError::LockLost => Outcome::LockLost,
         SessionError::Database(error) => Outcome::NotApplied(error),
-    }
-}
-
-/// The cursor of data work without a key, once all of it is done.
-const ALL_DONE: &str = "done";
-
-impl PostgresSession {
-    /// One batch of an update, along the key, with its cursor in the entry. The last batch writes its
-    /// cursor, too: what is done once is not done again by a run that was killed before it could say so.
-    async fn batch(
-        &mut self,
-        seq: i64,
-        job: &DataJob,
-        cursor: Option<&str>,
-    ) -> Result<Advance, SessionError> {
-        let part = |key: &str| {
-            job.work
-                .get(key)
-                .and_then(|value| value.as_str())
-                .unwrap_or_default()
-        };
-        let (table, set, filter) = (part("table"), part("set"), part("filter"));
-        let key: Vec<&str> = job
-            .work
-            .get("key")
-            .and_then(|key| key.as_array())
-            .into_iter()
-            .flatten()
-            .filter_map(|name| name.as_str())
-            .collect();
-        let keys = key.join(", ");
-        let mut conditions = vec![format!("({filter})")];
-        match cursor {
-            Some(ALL_DONE) if key.is_empty() => return Ok(Advance::Done { rows: 0 }),
-            Some(cursor) => conditions.push(format!("({keys}) > ({cursor})")),
-            None => {}
-        }
-        self.open(format!("BEGIN;\n{}", self.place.settings()))
-            .await?;
-        let mut last = Some(ALL_DONE.to_owned());
-        let mut full = false;
-        if !key.is_empty() {
-            let shown: Vec<String> = key
-                .iter()
-                .map(|name| format!("quote_literal({name}::text)"))
-                .collect();
-            let query = format!(
-                "SELECT count(*) OVER (), {} FROM (SELECT {keys} FROM {table} WHERE {} ORDER BY {keys} LIMIT {BATCH}) AS batch ORDER BY {} LIMIT 1",
-                shown.join(" || ', ' || "),
-                conditions.join(" AND "),
-                key.iter()
-                    .map(|name| format!("{name} DESC"))
-                    .collect::<Vec<_>>()
-                    .join(", "),
-            );
-            let answers = self.ask(query).await?;
-            let answer = answers.last();
-            full = answer.and_then(|a| a.first(0)) == Some(BATCH.to_string().as_str());
-            last = answer.and_then(|a| a.first(1)).map(str::to_owned);
-        }
-        let Some(last) = last else {
-            self.ask("COMMIT".to_owned()).await?;
-            return Ok(Advance::Done { rows: 0 });
-        };
-        if !key.is_empty() {
-            conditions.push(format!("({keys}) <= ({last})"));
-        }
-        let names = &self.place.names;
-        let text = sql()
-            .words("UPDATE ")
-            .sql(table)
-            .words(" SET ")
-            .sql(set)
-            .words(" WHERE ")
-            .sql(&conditions.join(" AND "))
-            .words(";\nUPDATE ");
-        let text = names
-            .table(text, &names.migrations)
-            .words(" SET progress = (progress::jsonb || jsonb_build_object('cursor', ")
-            .text(&last)
-            .words("::text))::text WHERE seq = ")
-            .number(seq)
-            .words(";\nCOMMIT")
-            .finish();
-        let answers = match self.ask(text).await {
-            Ok(answers) => answers,
-            Err(SessionError::Database(error)) => {
-                let shown = job.statement.to_string();
-                return Err(error.statement(shown).into());
-            }
-            Err(error) => return Err(error),
-        };
-        let rows = answers.first().map_or(0, |answer| answer.affected);
-        Ok(match full {
-            true => Advance::More { cursor: last, rows },
-            false => Advance::Done { rows },
-        })
     }
 }
