@@ -338,10 +338,7 @@ const TRIALS: &[(&str, Attempt)] = &[
             &["password"],
         )?;
         site.fails(
-            &site
-                .url("anybody", "")
-                .replace("/postgres", "/nowhere")
-                .replace("postgres://", "postgres://"),
+            &site.url("anybody", "").replace("/postgres", "/nowhere"),
             &[],
             &[refused, "nowhere", "CREATE DATABASE"],
         )?;
