@@ -130,23 +130,71 @@ pub fn large_file(bytes: usize) -> String {
     text + "]}"
 }
 
+/// The same for a server where a field's name can be changed for next to nothing, and where an index on a
+/// table that is there would be built beside others' work: a table, then one of its fields renamed to and fro.
+pub fn long_renaming_files(count: usize) -> Vec<String> {
+    let rename = |from: &str, to: &str| {
+        format!(r#"{{"type":"renameField","collection":"t","from":"{from}","to":"{to}"}}"#)
+    };
+    (0..count)
+        .map(|place| {
+            let operation = match place {
+                0 => table("t"),
+                odd if odd % 2 == 1 => rename("title", "heading"),
+                _ => rename("heading", "title"),
+            };
+            file(place, &[operation])
+        })
+        .collect()
+}
+
+/// The texts of so many migrations, mixed as in [`mixed_operations`], each of which can share a transaction
+/// with its record everywhere.
+pub fn mixed_files_in_transactions(count: usize) -> Vec<String> {
+    mixed_operations("t", count)
+        .into_iter()
+        .map(|operation| {
+            operation.replace(
+                r#""fields":["phone"]"#,
+                r#""fields":["phone"],"online":false"#,
+            )
+        })
+        .enumerate()
+        .map(|(place, operation)| file(place, &[operation]))
+        .collect()
+}
+
 /// Operations resolved against a schema and compiled for SQLite, as a run does.
 pub fn compile(operations: &[Operation], schema: &mut Schema) -> Vec<Step> {
-    let naming = Sqlite.capabilities().naming();
+    compile_for(&Sqlite, operations, schema)
+}
+
+/// Operations resolved against a schema and compiled for a database.
+pub fn compile_for(
+    compiler: &dyn Compiler,
+    operations: &[Operation],
+    schema: &mut Schema,
+) -> Vec<Step> {
+    let naming = compiler.capabilities().naming();
     let resolved = resolve(operations, schema, &naming).expect("the operations fit");
-    Sqlite
+    compiler
         .compile(&resolved, &Context::new(Direction::Up))
-        .expect("SQLite can do them")
+        .expect("the database can do them")
 }
 
 /// The SQL of each migration, as Ductape compiles it for SQLite.
 pub fn sql(migrations: &[Migration]) -> Vec<String> {
-    let mut schema = Schema::new();
+    sql_for(&Sqlite, migrations)
+}
+
+/// The SQL of each migration, as Ductape compiles it for a database.
+pub fn sql_for(compiler: &dyn Compiler, migrations: &[Migration]) -> Vec<String> {
+    let mut schema = Schema::new().of(compiler.capabilities().backend);
     migrations
         .iter()
         .map(|migration| {
             let mut text = String::new();
-            for step in compile(migration.up(), &mut schema) {
+            for step in compile_for(compiler, migration.up(), &mut schema) {
                 let _ = writeln!(text, "{};", step.shown());
             }
             text

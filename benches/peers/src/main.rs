@@ -1,10 +1,16 @@
-//! Ductape beside its peers on SQLite, in paired rounds. `BENCHMARKS.md` tells what the figures say.
+//! Ductape beside its peers, in paired rounds. `BENCHMARKS.md` tells what the figures say.
 //!
-//! `cargo run --release [ROUNDS [HISTORY]]`: 7 rounds and a history of 50,000 migrations unless said.
+//! `cargo run --release -- sqlite|postgres [ROUNDS [HISTORY]]`: 7 rounds and a history of 50,000 migrations
+//! unless said.
 
 mod peers;
+mod postgres;
+#[path = "../../../tests/src/proxy.rs"]
+#[allow(dead_code)]
+mod proxy;
 
-use ductape::MigrationSet;
+use ductape::core::compiler::Compiler;
+use ductape::{MigrationSet, Sqlite};
 use ductape_benches::compare::{Contender, compare};
 use ductape_benches::database::{Scratch, engine, up, wait};
 use ductape_benches::workload;
@@ -19,21 +25,26 @@ pub struct Work {
 }
 
 impl Work {
-    fn new(files: &[String]) -> Self {
+    fn new(compiler: &dyn Compiler, files: &[String]) -> Self {
         let migrations = workload::migrations(files);
         Self {
-            sql: workload::sql(&migrations),
+            sql: workload::sql_for(compiler, &migrations),
             set: MigrationSet::new(migrations).unwrap(),
         }
     }
 }
 
 fn main() {
-    let mut arguments = std::env::args()
-        .skip(1)
-        .map(|text| text.parse().expect("a number"));
-    let rounds = arguments.next().unwrap_or(7);
-    let history = arguments.next().unwrap_or(50_000);
+    let mut arguments = std::env::args().skip(1);
+    let database = arguments.next().unwrap_or_default();
+    let mut numbers = arguments.map(|text| text.parse().expect("a number"));
+    let rounds = numbers.next().unwrap_or(7);
+    let history = numbers.next().unwrap_or(50_000);
+    match database.as_str() {
+        "sqlite" => {}
+        "postgres" => return postgres::measure(rounds, history),
+        _ => panic!("sqlite or postgres, and not {database:?}"),
+    }
     println!("SQLite {}", rusqlite::version());
     pending(rounds, 1000);
     long_history(rounds, history);
@@ -47,7 +58,7 @@ fn timed(work: impl FnOnce()) -> Duration {
 
 /// Everything is pending, on a new file.
 fn pending(rounds: usize, count: usize) {
-    let work = Work::new(&workload::mixed_files(count));
+    let work = Work::new(&Sqlite, &workload::mixed_files(count));
     let mut peers = all(&work);
     peers.push(Box::new(Refinery::new(&work, true)));
     let expected = {
@@ -95,9 +106,9 @@ fn tables(file: &Path) -> Vec<(String, String)> {
 /// Everything is applied already.
 fn long_history(rounds: usize, count: usize) {
     let mut files = workload::long_files(count + 1);
-    let with_one_more = Work::new(&files);
+    let with_one_more = Work::new(&Sqlite, &files);
     files.pop();
-    let work = Work::new(&files);
+    let work = Work::new(&Sqlite, &files);
 
     let peers = all(&work);
     let peers_with_one_more = all(&with_one_more);

@@ -37,11 +37,11 @@ fn sqlite_options(file: &Path, durable: bool) -> sqlx::sqlite::SqliteConnectOpti
 }
 
 pub struct Sqlx {
-    migrator: sqlx::migrate::Migrator,
+    pub migrator: sqlx::migrate::Migrator,
 }
 
 impl Sqlx {
-    fn new(work: &Work) -> Self {
+    pub fn new(work: &Work) -> Self {
         use sqlx::migrate::{Migration, MigrationType, Migrator};
         use sqlx::{AssertSqlSafe, SqlSafeStr};
         let migrations = work.sql.iter().enumerate().map(|(place, sql)| {
@@ -56,6 +56,25 @@ impl Sqlx {
         Self {
             migrator: Migrator::with_migrations(migrations.collect()),
         }
+    }
+}
+
+impl Sqlx {
+    /// What `sqlx migrate info` does.
+    pub async fn info(&self, connection: &mut impl sqlx::migrate::Migrate) -> usize {
+        let table = "_sqlx_migrations";
+        connection.ensure_migrations_table(table).await.unwrap();
+        let applied = connection.list_applied_migrations(table).await.unwrap();
+        let applied: std::collections::HashMap<_, _> =
+            applied.into_iter().map(|m| (m.version, m)).collect();
+        let pending =
+            self.migrator
+                .iter()
+                .filter(|migration| match applied.get(&migration.version) {
+                    Some(there) => there.checksum != migration.checksum,
+                    None => true,
+                });
+        pending.count()
     }
 }
 
@@ -76,24 +95,11 @@ impl Peer for Sqlx {
         });
     }
 
-    // What `sqlx migrate info` does.
     fn pending(&self, file: &Path) -> usize {
-        use sqlx::{Connection, migrate::Migrate};
+        use sqlx::Connection;
         wait(async {
             let mut connection = sqlite_options(file, true).connect().await.unwrap();
-            let table = "_sqlx_migrations";
-            connection.ensure_migrations_table(table).await.unwrap();
-            let applied = connection.list_applied_migrations(table).await.unwrap();
-            let applied: std::collections::HashMap<_, _> =
-                applied.into_iter().map(|m| (m.version, m)).collect();
-            let pending =
-                self.migrator
-                    .iter()
-                    .filter(|migration| match applied.get(&migration.version) {
-                        Some(there) => there.checksum != migration.checksum,
-                        None => true,
-                    });
-            let pending = pending.count();
+            let pending = self.info(&mut connection).await;
             connection.close().await.unwrap();
             pending
         })
@@ -101,7 +107,7 @@ impl Peer for Sqlx {
 }
 
 pub struct Refinery {
-    runner: refinery::Runner,
+    pub runner: refinery::Runner,
     grouped: bool,
 }
 
@@ -134,6 +140,18 @@ impl Refinery {
     }
 }
 
+impl Refinery {
+    pub fn pending_in(&self, connection: &mut impl refinery::Migrate) -> usize {
+        let applied = self.runner.get_applied_migrations(connection).unwrap();
+        let applied: std::collections::HashMap<_, _> =
+            applied.into_iter().map(|m| (m.version(), m)).collect();
+        let known = self.runner.get_migrations().iter();
+        known
+            .filter(|m| applied.get(&m.version()) != Some(m))
+            .count()
+    }
+}
+
 impl Peer for Refinery {
     fn name(&self) -> &'static str {
         if self.grouped {
@@ -150,13 +168,7 @@ impl Peer for Refinery {
 
     fn pending(&self, file: &Path) -> usize {
         let mut connection = Self::open(file, true);
-        let applied = self.runner.get_applied_migrations(&mut connection).unwrap();
-        let applied: std::collections::HashMap<_, _> =
-            applied.into_iter().map(|m| (m.version(), m)).collect();
-        let known = self.runner.get_migrations().iter();
-        known
-            .filter(|m| applied.get(&m.version()) != Some(m))
-            .count()
+        self.pending_in(&mut connection)
     }
 }
 
@@ -192,9 +204,7 @@ pub struct DieselMetadata;
 
 impl diesel::migration::MigrationMetadata for DieselMetadata {}
 
-type Db = diesel::sqlite::Sqlite;
-
-impl diesel::migration::Migration<Db> for DieselMigration {
+impl<Db: diesel::backend::Backend> diesel::migration::Migration<Db> for DieselMigration {
     fn run(
         &self,
         connection: &mut dyn diesel::connection::BoxableConnection<Db>,
@@ -218,7 +228,7 @@ impl diesel::migration::Migration<Db> for DieselMigration {
     }
 }
 
-impl diesel::migration::MigrationSource<Db> for Diesel {
+impl<Db: diesel::backend::Backend> diesel::migration::MigrationSource<Db> for Diesel {
     fn migrations(
         &self,
     ) -> diesel::migration::Result<Vec<Box<dyn diesel::migration::Migration<Db>>>> {
@@ -231,7 +241,7 @@ impl diesel::migration::MigrationSource<Db> for Diesel {
 }
 
 impl Diesel {
-    fn new(work: &Work) -> Self {
+    pub fn new(work: &Work) -> Self {
         let migrations = work
             .sql
             .iter()
@@ -277,7 +287,7 @@ impl Peer for Diesel {
 }
 
 pub struct SeaOrm {
-    migrations: Arc<Vec<SeaOrmMigration>>,
+    pub migrations: Arc<Vec<SeaOrmMigration>>,
 }
 
 /// The statements are given as text, which costs it less than its builder would.
@@ -318,7 +328,7 @@ impl sea_orm_migration::MigratorTraitSelf for SeaOrm {
 }
 
 impl SeaOrm {
-    fn new(work: &Work) -> Self {
+    pub fn new(work: &Work) -> Self {
         let migrations = work
             .sql
             .iter()
