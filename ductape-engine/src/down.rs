@@ -1,11 +1,12 @@
 //! The way down: which migrations are rolled back, whether they can be, and doing it.
 
 use crate::at_hand::{AtHand, Drifted, scope_of};
+use crate::backend::Reader;
 use crate::engine::{Rollback, unknown_tag};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::{Entry, EntryQuery, EntryStatus, EntrySummary};
-use crate::prepare::{Prepared, Unprepared, prepare};
-use crate::run::Run;
+use crate::prepare::{Prepared, Unprepared, forbid_loss, prepare};
+use crate::run::{Run, check_guards};
 use ductape_core::difference::Difference;
 use ductape_core::{Direction, Name, Operation, Schema, Tag};
 use std::collections::{BTreeSet, HashMap};
@@ -30,9 +31,7 @@ impl Run<'_> {
             let Some(entry) = entries.remove(tag) else {
                 return Err(unknown_tag(tag, "the applied migrations"));
             };
-            let operations = entry
-                .way_back()?
-                .map_err(|reason| Error::of(ErrorKind::Irreversible, reason).tag(Some(tag)))?;
+            let operations = way_back_of(&entry)?;
             wanted.push((entry, operations));
         }
         for (entry, _) in &wanted {
@@ -53,9 +52,11 @@ impl Run<'_> {
             let before = at_hand.schema.clone();
             let (prepared, schema) = self.prepare_down(left, at_hand)?;
             if prepared.len() == left.len() {
-                self.refuse_if_rested_on(&wanted, &schema).await?;
+                let entries = self.entries.clone();
+                refuse_if_rested_on(self.reader(), &entries, &wanted, &schema).await?;
             }
-            self.check_guards(&prepared, &before).await?;
+            forbid_loss(&self.engine.options, &prepared)?;
+            check_guards(self.reader(), &prepared, &before).await?;
             for ready in prepared {
                 let open = ready.is_open();
                 self.run_down(ready, &drifted).await?;
@@ -84,7 +85,9 @@ impl Run<'_> {
         let mut prepared: Vec<Prepared> = Vec::with_capacity(wanted.len());
         for (entry, operations) in wanted {
             let migration = entry.migration()?;
-            self.refuse_drift(operations, &differences, &entry.tag)?;
+            if !self.engine.options.force {
+                refuse_drift(operations, &differences, &entry.tag)?;
+            }
             let compiler = self.engine.backend.compiler();
             match prepare(
                 compiler,
@@ -120,88 +123,95 @@ impl Run<'_> {
         }
         Ok(())
     }
+}
 
-    /// A live schema that is not what `up` left is drift: the way back would not lead back.
-    fn refuse_drift(
-        &self,
-        operations: &[Operation],
-        differences: &[Difference],
-        tag: &Tag,
-    ) -> Result<()> {
-        if self.engine.options.force {
-            return Ok(());
-        }
-        let about: Vec<Difference> = differences
-            .iter()
-            .filter(|difference| {
-                operations.iter().any(|operation| {
-                    operation.collection() == difference.collection.as_ref()
-                        && difference.collection.is_some()
-                })
+/// A live schema that is not what `up` left is drift: the way back would not lead back.
+pub(crate) fn refuse_drift(
+    operations: &[Operation],
+    differences: &[Difference],
+    tag: &Tag,
+) -> Result<()> {
+    let about: Vec<Difference> = differences
+        .iter()
+        .filter(|difference| {
+            operations.iter().any(|operation| {
+                operation.collection() == difference.collection.as_ref()
+                    && difference.collection.is_some()
             })
-            .cloned()
-            .collect();
-        if about.is_empty() {
-            return Ok(());
-        }
-        Err(Error::of(
-            ErrorKind::Drift,
-            "the database is not as the migrations left it, so the way back would not lead back",
-        )
-        .tag(Some(tag))
-        .differences(about)
-        .hint("mend the difference, take the live schema as the record with `ductape repair --to-live`, or go by the live schema with --force"))
+        })
+        .cloned()
+        .collect();
+    if about.is_empty() {
+        return Ok(());
     }
+    Err(Error::of(
+        ErrorKind::Drift,
+        "the database is not as the migrations left it, so the way back would not lead back",
+    )
+    .tag(Some(tag))
+    .differences(about)
+    .hint("mend the difference, take the live schema as the record with `ductape repair --to-live`, or go by the live schema with --force"))
+}
 
-    /// A migration on which a later one rests cannot go before it: the later ones' ways back must
-    /// still fit the schema without it.
-    async fn refuse_if_rested_on(
-        &mut self,
-        wanted: &[(Entry, Vec<Operation>)],
-        after: &Schema,
-    ) -> Result<()> {
-        let Some(first) = wanted.iter().map(|(entry, _)| entry.seq).min() else {
-            return Ok(());
+/// A migration on which a later one rests cannot go before it: the later ones' ways back must
+/// still fit the schema without it.
+pub(crate) async fn refuse_if_rested_on(
+    reader: &mut dyn Reader,
+    entries: &[EntrySummary],
+    wanted: &[(Entry, Vec<Operation>)],
+    after: &Schema,
+) -> Result<()> {
+    let Some(first) = wanted.iter().map(|(entry, _)| entry.seq).min() else {
+        return Ok(());
+    };
+    let going: BTreeSet<i64> = wanted.iter().map(|(entry, _)| entry.seq).collect();
+    let later_stay = entries
+        .iter()
+        .any(|entry| entry.seq > first && !going.contains(&entry.seq));
+    if !later_stay {
+        return Ok(());
+    }
+    let mut later = reader.entries(&EntryQuery::After(first)).await?;
+    later.retain(|entry| !going.contains(&entry.seq));
+    let mut schema = after.clone();
+    schema.set_way_back(true);
+    for entry in later.iter().rev() {
+        let Ok(operations) = entry.way_back()? else {
+            continue;
         };
-        let going: BTreeSet<i64> = wanted.iter().map(|(entry, _)| entry.seq).collect();
-        let later_stay = self
-            .entries
-            .iter()
-            .any(|entry| entry.seq > first && !going.contains(&entry.seq));
-        if !later_stay {
-            return Ok(());
-        }
-        let mut later = self.session.entries(&EntryQuery::After(first)).await?;
-        later.retain(|entry| !going.contains(&entry.seq));
-        let mut schema = after.clone();
-        schema.set_way_back(true);
-        for entry in later.iter().rev() {
-            let Ok(operations) = entry.way_back()? else {
+        for operation in &operations {
+            let about_what_is_read = operation
+                .collection()
+                .is_some_and(|name| touched_by(wanted, name));
+            if !about_what_is_read {
                 continue;
-            };
-            for operation in &operations {
-                let about_what_is_read = operation
-                    .collection()
-                    .is_some_and(|name| touched_by(wanted, name));
-                if !about_what_is_read {
-                    continue;
-                }
-                if let Err(error) = operation.apply(&mut schema) {
-                    let tag = wanted.first().map(|(entry, _)| &entry.tag);
-                    return Err(Error::of(
-                        ErrorKind::Refused,
-                        format!("{} rests on it: {error}", entry.tag),
-                    )
-                    .tag(tag)
-                    .hint(format!(
-                        "roll {} back first, or everything after it with --to",
-                        entry.tag
-                    )));
-                }
+            }
+            if let Err(error) = operation.apply(&mut schema) {
+                let tag = wanted.first().map(|(entry, _)| &entry.tag);
+                return Err(Error::of(
+                    ErrorKind::Refused,
+                    format!("{} rests on it: {error}", entry.tag),
+                )
+                .tag(tag)
+                .hint(format!(
+                    "roll {} back first, or everything after it with --to",
+                    entry.tag
+                )));
             }
         }
-        Ok(())
     }
+    Ok(())
+}
+
+/// The way back of an entry. Of an unfinished one only what was done is undone, which is another
+/// question.
+pub(crate) fn way_back_of(entry: &Entry) -> Result<Vec<Operation>> {
+    if entry.status != EntryStatus::Applied {
+        return Ok(Vec::new());
+    }
+    entry
+        .way_back()?
+        .map_err(|reason| Error::of(ErrorKind::Irreversible, reason).tag(Some(&entry.tag)))
 }
 
 /// The tags that a rollback chooses, the last applied first.

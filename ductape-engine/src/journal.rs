@@ -5,10 +5,13 @@ use crate::backend::{Advance, Outcome, Standing, Unit, UnitFailure, lock_lost};
 use crate::error::{DbError, Error, ErrorKind, Result};
 use crate::ledger::{Entry, EntryQuery, EntryStatus, Frozen, Progress, Put, action_word};
 use crate::observer::Event;
-use crate::prepare::{Prepared, prepare, row_puts};
+use crate::prepare::{Prepared, forbid_loss, row_puts};
 use crate::run::Run;
+use crate::unfinished::{
+    as_edited, as_undone, edited_since, read_operation, refuse_failed_rollback, undecided, undo_of,
+};
 use ductape_core::compiler::{Action, Atomicity, Mark, Setting, Target};
-use ductape_core::{Direction, Migration, Operation, Statement, Step};
+use ductape_core::{Direction, Migration, Step};
 use std::time::Instant;
 
 impl Run<'_> {
@@ -69,24 +72,8 @@ impl Run<'_> {
             return Ok(());
         }
         for mut entry in self.session.entries(&EntryQuery::Unfinished).await? {
-            if entry.status == EntryStatus::Failed && entry.progress.down {
-                return Err(Error::of(
-                    ErrorKind::Mismatch,
-                    format!(
-                        "its rollback failed half-way: {}",
-                        entry
-                            .progress
-                            .error
-                            .as_deref()
-                            .unwrap_or("no reason is recorded")
-                    ),
-                )
-                .tag(Some(&entry.tag))
-                .hint(format!("go on with `ductape down {}`", entry.tag)));
-            }
-            let edited = given.iter().find(|migration| {
-                migration.tag() == Some(&entry.tag) && *migration.checksum() != entry.checksum
-            });
+            refuse_failed_rollback(&entry)?;
+            let edited = edited_since(&entry, given);
             if let Some(edited) = edited {
                 self.accept_edit(&mut entry, edited).await?;
             }
@@ -529,68 +516,15 @@ impl Run<'_> {
             return self.resume(entry.clone()).await;
         }
         let frozen = entry.frozen()?;
-        let undo = self.undo_of(entry, &frozen).await?;
+        let undo = undo_of(self.reader(), entry, &frozen).await?;
         let scope = crate::at_hand::scope_of(&undo);
         let backend = self.engine.backend.clone();
         let at_hand =
             crate::at_hand::at_hand(self.reader(), backend.compiler(), &scope, true).await?;
         let mut schema = at_hand.schema;
-        // What a half-done operation did not come to needs no undoing.
-        let mut fitting = Vec::new();
-        let mut sketch = schema.clone();
-        for operation in undo {
-            if operation.apply(&mut sketch).is_ok() {
-                fitting.push(operation);
-            }
-        }
-        let ready = prepare(
-            backend.compiler(),
-            entry.migration()?,
-            &fitting,
-            Direction::Down,
-            &mut schema,
-        )
-        .map_err(|unprepared| {
-            unprepared.into_error(backend.compiler().capabilities().title, Some(&entry.tag))
-        })?;
+        let ready = as_undone(backend.compiler(), entry, undo, &mut schema)?;
+        forbid_loss(&self.engine.options, std::slice::from_ref(&ready))?;
         self.run_journaled(ready).await
-    }
-
-    /// The operations that undo what an unfinished entry has done, the last first.
-    async fn undo_of(&mut self, entry: &Entry, frozen: &Frozen) -> Result<Vec<Operation>> {
-        let mut reached = 0;
-        for (index, step) in frozen.steps.iter().enumerate() {
-            let done = index < entry.steps_done as usize;
-            let mut in_doubt = index == entry.steps_done as usize && entry.progress.started;
-            if in_doubt {
-                in_doubt = match self.session.standing(step).await? {
-                    Standing::Before => false,
-                    Standing::Unknowable => return Err(undecided().tag(Some(&entry.tag))),
-                    _ => true,
-                };
-            }
-            if done
-                || in_doubt
-                || entry.progress.cursor.is_some() && index == entry.steps_done as usize
-            {
-                reached = reached.max(step.serves.end);
-            }
-        }
-        let mut undo = Vec::new();
-        for operation in frozen.operations.iter().take(reached).rev() {
-            let Some(inverse) = &operation.inverse else {
-                let describe = read_operation(&operation.operation)
-                    .map_or_else(String::new, |operation| operation.describe());
-                return Err(Error::of(
-                    ErrorKind::Irreversible,
-                    format!("there is no way back from: {describe}"),
-                )
-                .tag(Some(&entry.tag))
-                .hint("mend the cause and go on with `ductape up`"));
-            };
-            undo.extend(Migration::parse_operations(&inverse.to_string()).map_err(Error::from)?);
-        }
-        Ok(undo)
     }
 
     /// Accepts an edited migration whose run failed, if the steps that were done are unchanged.
@@ -599,47 +533,13 @@ impl Run<'_> {
         entry: &mut Entry,
         edited: &Migration,
     ) -> Result<()> {
-        let frozen = entry.frozen()?;
-        let done = entry.steps_done as usize;
-        let undo = self.undo_of(entry, &frozen).await?;
-        let scope = crate::at_hand::scope_of(undo.iter().chain(edited.up()));
         let backend = self.engine.backend.clone();
-        let mut schema = crate::at_hand::at_hand(self.reader(), backend.compiler(), &scope, true)
+        let compiler = backend.compiler();
+        let scope = crate::backend::Scope::All;
+        let mut schema = crate::at_hand::at_hand(self.reader(), compiler, &scope, true)
             .await?
             .schema;
-        for operation in &undo {
-            if operation.apply(&mut schema).is_err() {
-                break;
-            }
-        }
-        let refused = || {
-            Error::of(
-                ErrorKind::Edited,
-                format!("it stopped half-way, and the {done} steps that are done are no longer what it begins with"),
-            )
-            .tag(Some(&entry.tag))
-            .differences(crate::verify::edited(entry, edited).into_iter().collect())
-            .hint(format!(
-                "put back the operations that are done, or undo them with `ductape down {}`",
-                entry.tag
-            ))
-        };
-        let ready = prepare(
-            backend.compiler(),
-            edited.clone(),
-            edited.up(),
-            Direction::Up,
-            &mut schema,
-        )
-        .map_err(|unprepared| {
-            unprepared.into_error(backend.compiler().capabilities().title, Some(&entry.tag))
-        })?;
-        let statements = |steps: &[Step]| -> Vec<Statement> {
-            steps.iter().take(done).map(|s| s.shown().clone()).collect()
-        };
-        if statements(&ready.steps) != statements(&frozen.steps) {
-            return Err(refused());
-        }
+        let ready = as_edited(self.reader(), compiler, entry, edited, &mut schema).await?;
         entry.checksum = edited.checksum().clone();
         entry.description = edited.description().map(str::to_owned);
         entry.migration = edited.authored_json();
@@ -689,22 +589,6 @@ pub(crate) fn in_the_way(
         format!("{} {} stand in the way{examples}", answer.count, guard.rows),
     )
     .hint(guard.hint.clone())
-}
-
-/// What nothing tells, a person must say.
-fn undecided() -> Error {
-    Error::of(
-        ErrorKind::Undecided,
-        "the statement was cut off, and nothing tells whether it ran",
-    )
-    .hint("look, and say it with `ductape repair --step done` or `--step undone`")
-}
-
-fn read_operation(value: &serde_json::Value) -> Option<Operation> {
-    Migration::parse_operations(&format!("[{value}]"))
-        .ok()?
-        .into_iter()
-        .next()
 }
 
 /// Where a raw step stands of which nothing is known but whether the catalog moved.

@@ -21,6 +21,7 @@ mod run;
 mod set;
 mod settle;
 mod status;
+mod unfinished;
 mod up;
 mod verify;
 

@@ -1,13 +1,14 @@
 //! Preparing a migration: resolved, compiled, and with what the ledger will say of it.
 
 use crate::at_hand::touched;
+use crate::engine::EngineOptions;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::{Frozen, FrozenOperation, Put, record_key, record_value, respell_key};
 use ductape_core::compiler::{Action, Atomicity};
 use ductape_core::operation::{SchemaError, SchemaErrorKind};
 use ductape_core::{
     Compiler, Context, Direction, Inverse, Irreversible, Migration, Operation, Refusal,
-    ResolveError, Resolved, Schema, Step, Tag, resolve, way_back,
+    ResolveError, Resolved, RiskKind, Schema, Step, Tag, resolve, way_back,
 };
 use serde_json::Value;
 
@@ -115,6 +116,29 @@ pub(crate) fn refuse_temporary<'m>(
                 .tag(migration.tag())
                 .operation(operation.describe())
                 .hint("leave out temporary, or make it where it is used"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Refuses what loses data, where that is forbidden.
+pub(crate) fn forbid_loss(options: &EngineOptions, prepared: &[Prepared]) -> Result<()> {
+    if !options.forbid_data_loss {
+        return Ok(());
+    }
+    for ready in prepared {
+        for resolved in &ready.resolved {
+            let risks = resolved.operation.risks(&resolved.before);
+            let loss = risks.iter().find(|risk| risk.kind == RiskKind::DataLoss);
+            if let Some(risk) = loss {
+                return Err(Error::of(
+                    ErrorKind::Refused,
+                    format!("it would lose data: {}", risk.message),
+                )
+                .tag(ready.tag())
+                .operation(resolved.operation.describe())
+                .hint("allow it with --allow-data-loss"));
             }
         }
     }

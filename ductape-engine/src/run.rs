@@ -139,37 +139,6 @@ impl Run<'_> {
         at_hand(self.reader(), backend.compiler(), scope, true).await
     }
 
-    /// Counts what stands in the way before anything is touched, where nothing that runs before can
-    /// change the count.
-    pub(crate) async fn check_guards(
-        &mut self,
-        prepared: &[Prepared],
-        live: &Schema,
-    ) -> Result<()> {
-        let mut changed = Changed::default();
-        for ready in prepared {
-            if ready.is_open() {
-                return Ok(());
-            }
-            for (index, step) in ready.steps.iter().enumerate() {
-                for guard in &step.guards {
-                    if changed.decides(guard, live) {
-                        continue;
-                    }
-                    let answer = self.session.check(guard).await?;
-                    if answer.count > 0 {
-                        return Err(guarded(ready, index, guard, &answer));
-                    }
-                }
-                let serves = ready.resolved.get(step.serves.clone()).unwrap_or(&[]);
-                for resolved in serves {
-                    changed.by(&resolved.operation);
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// Runs a migration with raw statements, and commits it: what a database checks only then is a
     /// failure of this one, and takes no other one back.
     pub(crate) async fn transact_by_itself(&mut self, ready: Prepared) -> Result<()> {
@@ -372,6 +341,37 @@ impl Run<'_> {
             detail,
         }
     }
+}
+
+/// Counts what stands in the way before anything is touched, where nothing that runs before can
+/// change the count.
+pub(crate) async fn check_guards(
+    reader: &mut dyn Reader,
+    prepared: &[Prepared],
+    live: &Schema,
+) -> Result<()> {
+    let mut changed = Changed::default();
+    for ready in prepared {
+        if ready.is_open() {
+            return Ok(());
+        }
+        for (index, step) in ready.steps.iter().enumerate() {
+            for guard in &step.guards {
+                if changed.decides(guard, live) {
+                    continue;
+                }
+                let answer = reader.check(guard).await?;
+                if answer.count > 0 {
+                    return Err(guarded(ready, index, guard, &answer));
+                }
+            }
+            let serves = ready.resolved.get(step.serves.clone()).unwrap_or(&[]);
+            for resolved in serves {
+                changed.by(&resolved.operation);
+            }
+        }
+    }
+    Ok(())
 }
 
 fn head_put(head: &Head) -> Put {

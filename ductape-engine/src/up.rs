@@ -4,8 +4,8 @@ use crate::at_hand::{Drifted, scope_of};
 use crate::engine::Extent;
 use crate::error::{Error, ErrorKind, Result};
 use crate::matching::{as_operations, match_set};
-use crate::prepare::{Prepared, Unprepared, prepare, refuse_temporary};
-use crate::run::Run;
+use crate::prepare::{Prepared, Unprepared, forbid_loss, prepare, refuse_temporary};
+use crate::run::{Run, check_guards};
 use crate::set::MigrationSet;
 use ductape_core::{Direction, Migration, Operation, Schema, Tag};
 
@@ -19,28 +19,7 @@ impl Run<'_> {
             Ok(matched) => matched,
             Err(error) => return Err(as_operations(error, set, self.reader()).await),
         };
-        let mut pending = Vec::new();
-        let mut newest_applied: Option<&Tag> = None;
-        for tag in matched.iter().flatten() {
-            newest_applied = newest_applied.max(Some(tag));
-        }
-        for (migration, applied) in set.migrations().iter().zip(&matched) {
-            if applied.is_none() {
-                let late = migration.tag().is_some() && migration.tag() < newest_applied;
-                if late && !self.engine.options.out_of_order {
-                    return Err(out_of_order(migration, newest_applied));
-                }
-                pending.push(migration);
-            }
-            let enough = match extent {
-                Extent::All => false,
-                Extent::To(tag) => migration.tag() == Some(tag),
-                Extent::Count(count) => pending.len() >= *count,
-            };
-            if enough {
-                break;
-            }
-        }
+        let pending = pending_of(set, &matched, extent, self.engine.options.out_of_order)?;
         let migrations: Vec<Migration> = {
             let mut tagged = Vec::with_capacity(pending.len());
             for migration in pending {
@@ -80,8 +59,8 @@ impl Run<'_> {
             let live = schema.clone();
             let (prepared, left) = self.prepare_some(rest, &mut schema)?;
             rest = left;
-            self.forbid_loss(&prepared)?;
-            self.check_guards(&prepared, &live).await?;
+            forbid_loss(&self.engine.options, &prepared)?;
+            check_guards(self.reader(), &prepared, &live).await?;
             let again = self.execute(prepared, !rest.is_empty(), &drifted).await?;
             rest.splice(0..0, again);
         }
@@ -139,31 +118,6 @@ impl Run<'_> {
         }
     }
 
-    fn forbid_loss(&self, prepared: &[Prepared]) -> Result<()> {
-        if !self.engine.options.forbid_data_loss {
-            return Ok(());
-        }
-        for ready in prepared {
-            for resolved in &ready.resolved {
-                let loss = resolved
-                    .operation
-                    .risks(&resolved.before)
-                    .into_iter()
-                    .find(|risk| risk.kind == ductape_core::RiskKind::DataLoss);
-                if let Some(risk) = loss {
-                    return Err(Error::of(
-                        ErrorKind::Refused,
-                        format!("it would lose data: {}", risk.message),
-                    )
-                    .tag(ready.tag())
-                    .operation(resolved.operation.describe())
-                    .hint("allow it with --allow-data-loss"));
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// Runs prepared migrations in order: neighbours that can share transactions are handed to the
     /// session together. Gives back those whose preparation is no longer right, because a raw
     /// statement changed the catalog.
@@ -219,6 +173,36 @@ impl Run<'_> {
         }
         Ok(Vec::new())
     }
+}
+
+/// The pending migrations of a set that are meant, in order; `late` says whether those that are older
+/// than the last applied one may be among them.
+pub(crate) fn pending_of<'s>(
+    set: &'s MigrationSet,
+    matched: &[Option<Tag>],
+    extent: &Extent,
+    late: bool,
+) -> Result<Vec<&'s Migration>> {
+    let newest_applied = matched.iter().flatten().max();
+    let mut pending = Vec::new();
+    for (migration, applied) in set.migrations().iter().zip(matched) {
+        if applied.is_none() {
+            let is_late = migration.tag().is_some() && migration.tag() < newest_applied;
+            if is_late && !late {
+                return Err(out_of_order(migration, newest_applied));
+            }
+            pending.push(migration);
+        }
+        let enough = match extent {
+            Extent::All => false,
+            Extent::To(tag) => migration.tag() == Some(tag),
+            Extent::Count(count) => pending.len() >= *count,
+        };
+        if enough {
+            break;
+        }
+    }
+    Ok(pending)
 }
 
 fn out_of_order(migration: &Migration, newest: Option<&Tag>) -> Error {

@@ -7,8 +7,9 @@ use crate::error::Result;
 use crate::ledger::{Entry, EntryQuery, RECORD_PREFIX, read_record};
 use crate::set::MigrationSet;
 use crate::status::{MigrationState, MigrationStatus, status_from};
+use crate::unfinished::read_operation;
 use ductape_core::difference::{Difference, DifferenceKind};
-use ductape_core::{Migration, Operation, Schema};
+use ductape_core::{Migration, Name, Operation, Schema};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -44,11 +45,20 @@ impl MigrationEngine {
             .filter(|collection| !names.contains(&collection.name))
             .map(|collection| collection.name.to_string())
             .collect();
+        let unfinished = reader.entries(&EntryQuery::Unfinished).await?;
         let mut differences = at_hand.differences;
         for difference in &mut differences {
-            difference.message.push_str(
-                "; change the database by hand, or take it as the record with `ductape repair --to-live`",
-            );
+            let about = difference.collection.as_ref();
+            let left_by = unfinished.iter().find(|entry| touches(entry, about));
+            match left_by {
+                Some(entry) => difference.message.push_str(&format!(
+                    "; {} touched it and is half done: first go on with it with `ductape up`, or undo it with `ductape down {}`",
+                    entry.tag, entry.tag
+                )),
+                None => difference.message.push_str(
+                    "; change the database by hand, or take it as the record with `ductape repair --to-live`",
+                ),
+            }
         }
         Ok(Verification {
             ok: differences.is_empty(),
@@ -101,6 +111,24 @@ impl MigrationEngine {
     pub async fn live_schema(&self) -> Result<Schema> {
         Ok(self.backend.read().await?.introspect(&Scope::All).await?)
     }
+}
+
+/// Whether an unfinished entry is about a collection: what differs there may be its own doing.
+fn touches(entry: &Entry, collection: Option<&Name>) -> bool {
+    // What cannot be read is told as damage.
+    let Ok(frozen) = entry.frozen() else {
+        return false;
+    };
+    frozen
+        .operations
+        .iter()
+        .filter_map(|frozen| read_operation(&frozen.operation))
+        .any(|operation| match (&operation, collection) {
+            (Operation::RenameCollection(rename), Some(name)) if rename.to == *name => true,
+            (operation, Some(name)) => operation.collection() == Some(name),
+            // A trigger or a view: only a raw statement may have made it.
+            (operation, None) => matches!(operation, Operation::Raw(_) | Operation::Restore(_)),
+        })
 }
 
 /// A row of the ledger that cannot be read.
@@ -162,7 +190,9 @@ fn against_file(
         collection: None,
         path: tag.to_string(),
         recorded: entry.map_or(Value::Null, |entry| authored(&entry.migration)),
-        live: file.map_or(Value::Null, |file| operations(file.up())),
+        live: file
+            .filter(|file| Some(file.checksum()) != entry.map(|entry| &entry.checksum))
+            .map_or(Value::Null, |file| operations(file.up())),
         message,
     })
 }

@@ -191,6 +191,178 @@ async fn a_commit_that_fails_is_a_failure_of_its_migration_and_the_lock_is_let_g
     assert!(file.texts("SELECT id AS c FROM children").await.is_empty());
 }
 
+/// The same, with nothing that could undo its raw statement, and a step after it that has no way back.
+fn one_way() -> Migration {
+    let raw = |statement: &str| {
+        format!(
+            r#"{{"type": "raw", "backend": "sqlite", "statement": "{statement}", "transactional": false}}"#
+        )
+    };
+    let (done, failing) = (
+        raw("INSERT INTO done VALUES (1)"),
+        raw("SELECT * FROM elsewhere"),
+    );
+    migration(
+        0,
+        "failing",
+        &format!("[{MAKE}, {done}, {failing}, {NOTE}]"),
+    )
+}
+
+async fn failed_on_one_way(script: &str) -> (File, MigrationEngine) {
+    let file = File::new();
+    let engine = file.engine().await;
+    file.sql(script).await;
+    let error = engine.up(&one_way()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Database, "{error}");
+    (file, engine)
+}
+
+#[tokio::test]
+async fn down_asks_for_no_way_back_from_what_was_not_done() {
+    let (_file, engine) = failed_on_one_way("").await;
+    let tags = Rollback::Tags(vec![one_way().tag().unwrap().clone()]);
+    let plan = engine.plan_down(&tags).await.unwrap();
+    assert_eq!(plan.migrations[0].down[0].statement, "DROP TABLE \"users\"");
+    engine.dry_run_down(&tags).await.unwrap();
+    engine.down(&one_way()).await.unwrap();
+    assert!(engine.live_schema().await.unwrap().is_empty());
+    // What was done is another matter.
+    let (_file, engine) = failed_on_one_way("CREATE TABLE done (id INTEGER)").await;
+    let error = engine.down(&one_way()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Irreversible, "{error}");
+    let planned = engine.plan_down(&tags).await.unwrap_err();
+    assert_eq!(planned.kind(), ErrorKind::Irreversible, "{planned}");
+}
+
+#[tokio::test]
+async fn an_edit_is_taken_also_if_what_is_done_has_no_way_back() {
+    let (file, engine) = failed_on_one_way("CREATE TABLE done (id INTEGER)").await;
+    let mut up = one_way().up().to_vec();
+    up.remove(2);
+    let up = serde_json::to_string(&up).unwrap();
+    let mended = migration(0, "failing", &up);
+    let plan = engine.plan(&mended).await.unwrap();
+    assert_eq!(plan.migrations[0].up.len(), 1, "{plan}");
+    engine.up(&mended).await.unwrap();
+    assert_eq!(file.texts("SELECT id AS c FROM done").await, ["1"]);
+    assert!(engine.verify_with(&set(&[&mended])).await.unwrap().ok);
+}
+
+#[tokio::test]
+async fn a_plan_begins_with_what_was_left_half_done() {
+    let (file, engine) = failed().await;
+    let later = migration(
+        1,
+        "later",
+        &format!("[{}]", NOTE.replace("\"note\"", "\"more\"")),
+    );
+    let given = set(&[&failing(), &later]);
+    for plan in [
+        engine.plan_all(&given, &Default::default()).await.unwrap(),
+        engine.dry_run(&given, &Default::default()).await.unwrap(),
+    ] {
+        let names: Vec<&str> = plan.migrations.iter().map(|m| m.name.as_str()).collect();
+        assert_eq!(names, ["failing", "later"]);
+        let up: Vec<&str> = plan.migrations[0]
+            .up
+            .iter()
+            .map(|s| s.statement.as_str())
+            .collect();
+        assert_eq!(
+            up,
+            [
+                "INSERT INTO elsewhere VALUES (1)",
+                "ALTER TABLE \"users\" ADD COLUMN \"note\" TEXT"
+            ],
+            "the table is there already"
+        );
+        assert_eq!(plan.migrations[0].down.len(), 3, "{plan}");
+    }
+    file.sql("CREATE TABLE elsewhere (id INTEGER)").await;
+    assert_eq!(engine.up_all(&given).await.unwrap().applied.len(), 2);
+    // So it does with a rollback that was cut off by an error.
+    file.sql("DROP TABLE elsewhere").await;
+    engine.down(&later).await.unwrap();
+    engine.down(&failing()).await.unwrap_err();
+    let refused = engine.plan_all(&given, &Default::default()).await;
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::Mismatch);
+    let tags = Rollback::Last(1);
+    let plan = engine.plan_down(&tags).await.unwrap();
+    let down: Vec<&str> = plan.migrations[0]
+        .down
+        .iter()
+        .map(|s| s.statement.as_str())
+        .collect();
+    assert_eq!(down, ["DELETE FROM elsewhere", "DROP TABLE \"users\""]);
+}
+
+#[tokio::test]
+async fn what_a_failure_left_is_not_told_as_a_change_by_hand() {
+    let (_file, engine) = failed().await;
+    let verification = engine.verify_with(&set(&[&failing()])).await.unwrap();
+    assert!(!verification.ok);
+    for difference in &verification.differences {
+        assert!(!difference.message.contains("--to-live"), "{difference:?}");
+        assert!(difference.message.contains("ductape up"), "{difference:?}");
+    }
+    let failed = verification
+        .differences
+        .iter()
+        .find(|d| d.kind.word() == "failed");
+    assert!(
+        failed.unwrap().live.is_null(),
+        "the file is as the ledger has it"
+    );
+}
+
+// ---- what a dry run refuses -----------------------------------------------------------------------
+
+#[tokio::test]
+async fn a_dry_run_refuses_what_the_run_would() {
+    let file = File::new();
+    let engine = file.engine().await;
+    let [a, b, c] = three();
+    let all = set(&[&a, &b, &c]);
+    engine.up_all(&all).await.unwrap();
+    file.sql("INSERT INTO users (id) VALUES (1)").await;
+    let required = r#"{"type": "modifyField", "collection": "users", "field": "note", "changes": {"required": true}}"#;
+    let required = migration(3, "required", &format!("[{required}]"));
+    let given = set(&[&a, &b, &c, &required]);
+    engine.plan_all(&given, &Default::default()).await.unwrap();
+    let error = engine
+        .dry_run(&given, &Default::default())
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+    assert_eq!(
+        engine.up_all(&given).await.unwrap_err().kind(),
+        error.kind()
+    );
+
+    let rested_on = Rollback::Tags(vec![b.tag().unwrap().clone()]);
+    let error = engine.dry_run_down(&rested_on).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+    let unknown = Rollback::Tags(vec![required.tag().unwrap().clone()]);
+    let error = engine.dry_run_down(&unknown).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Usage, "{error}");
+
+    let late = migration(0, "late", &format!("[{}]", MAKE.replace("users", "late")));
+    let given = set(&[&late, &a, &b, &c]);
+    engine.plan_all(&given, &Default::default()).await.unwrap();
+    let error = engine
+        .dry_run(&given, &Default::default())
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::OutOfOrder, "{error}");
+
+    file.sql("ALTER TABLE users ADD COLUMN extra TEXT").await;
+    let error = engine.dry_run_down(&Rollback::Last(1)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Drift, "{error}");
+    let forced = file.engine_with(|options| options.force = true).await;
+    forced.dry_run_down(&Rollback::Last(1)).await.unwrap();
+}
+
 // ---- a statement in doubt -----------------------------------------------------------------------
 
 /// A run whose raw statement outside a transaction got no answer.

@@ -204,6 +204,46 @@ fn a_protected_environment_loses_no_data_without_leave() {
         "20240110_000000_drop",
         serde_json::json!([{ "type": "dropCollection", "name": "posts" }]),
     );
+    up(&["--dry-run"]).fails(6, "refused");
     up(&[]).fails(6, "refused");
     up(&["--allow-data-loss"]).succeeds();
+}
+
+#[test]
+fn nor_does_it_on_the_way_back() {
+    let sandbox = configured();
+    sandbox.write("ductape.toml", CONFIG.replace("requires = \"dev\"", ""));
+    let run = |arguments: &[&str]| {
+        let mut command = sandbox.command(["--json", "--env", "prd"]);
+        finish(command.args(arguments).env("PLACE", "."))
+    };
+    run(&["up"]).succeeds();
+    // An index holds no data of its own.
+    sandbox.migration(
+        "20240110_000000_index",
+        serde_json::json!([{ "type": "createIndex", "collection": "users", "index": { "fields": ["phone"] } }]),
+    );
+    run(&["up"]).succeeds();
+    run(&["redo"]).succeeds();
+    run(&["down"]).succeeds();
+    for command in [
+        &["down"] as &[_],
+        &["down", "--dry-run"],
+        &["redo"],
+        &["redo", "--dry-run"],
+        &["down", "--count", "2"],
+    ] {
+        let error = run(command).fails(6, "refused");
+        assert!(
+            error["hint"]
+                .as_str()
+                .unwrap()
+                .contains("--allow-data-loss"),
+            "{error}"
+        );
+    }
+    let status = run(&["status"]).document();
+    assert_eq!(status["completed"], 3, "nothing was touched");
+    let down = run(&["down", "--allow-data-loss"]).succeeds().document();
+    assert_eq!(tags(&down["rolledBack"]).len(), 1);
 }

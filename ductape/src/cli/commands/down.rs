@@ -17,7 +17,7 @@ pub async fn run(context: &Context, down: &Down) -> Result<Answer, Failure> {
         (None, None) => Rollback::Tags(down.tags.clone()),
     };
     if down.change.dry_run {
-        let plan = connected.engine.plan_down(&rollback).await?;
+        let plan = connected.engine.dry_run_down(&rollback).await?;
         return of_plan(context, &connected, Lists::RolledBack, &plan).await;
     }
     context.confirm(&connected.target, &down.change)?;

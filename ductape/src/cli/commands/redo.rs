@@ -12,7 +12,7 @@ pub async fn run(context: &Context, redo: &Redo) -> Result<Answer, Failure> {
     connected.engine.options_mut().force = redo.force;
     if redo.change.dry_run {
         let rollback = Rollback::Last(redo.count);
-        let plan = connected.engine.plan_down(&rollback).await?;
+        let plan = connected.engine.dry_run_down(&rollback).await?;
         return of_plan(context, &connected, Lists::Both, &plan).await;
     }
     context.confirm(&connected.target, &redo.change)?;

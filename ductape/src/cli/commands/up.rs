@@ -23,7 +23,7 @@ pub async fn run(context: &Context, up: &Up) -> Result<Answer, Failure> {
     };
     refuse_unproven(context, &connected, &set, &extent).await?;
     if up.change.dry_run {
-        let plan = connected.engine.plan_all(&set, &extent).await?;
+        let plan = connected.engine.dry_run(&set, &extent).await?;
         return of_plan(context, &connected, Lists::Applied, &plan).await;
     }
     context.confirm(&connected.target, &up.change)?;
