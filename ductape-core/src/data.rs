@@ -3,7 +3,7 @@
 use crate::json::{Node, Read, Reader, nearest};
 use crate::name::Name;
 use crate::schema::FieldType;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// A value of a row as `update` sets it.
 #[derive(Debug, Clone, PartialEq)]
@@ -229,6 +229,9 @@ impl Comparison {
 pub enum Filter {
     /// Every one of these holds. An empty list holds for every row.
     And(Vec<Filter>),
+    /// Every one of these holds, which one object says: `{"a": 1, "b": {"gt": 2, "lt": 5}}`. In the order
+    /// of its keys, since the order in which they were written says nothing.
+    All(Vec<Filter>),
     /// At least one of these holds.
     Or(Vec<Filter>),
     /// This does not hold.
@@ -251,7 +254,7 @@ impl Filter {
     /// The fields that it reads.
     pub fn fields<'f>(&'f self, found: &mut Vec<&'f Name>) {
         match self {
-            Filter::And(filters) | Filter::Or(filters) => {
+            Filter::And(filters) | Filter::All(filters) | Filter::Or(filters) => {
                 filters.iter().for_each(|filter| filter.fields(found));
             }
             Filter::Not(filter) => filter.fields(found),
@@ -264,13 +267,51 @@ impl Filter {
     /// The words that join filters, and so cannot name a field in one.
     pub const WORDS: [&'static str; 3] = ["and", "or", "not"];
 
-    /// The filter in its smallest form: no list of one inside another.
-    fn and(mut filters: Vec<Filter>) -> Self {
+    /// What the entries of one object say, in the order of their keys.
+    fn all(mut filters: Vec<Filter>) -> Self {
         match filters.len() {
+            0 => Filter::default(),
             1 => filters.pop().unwrap_or_default(),
-            _ => Filter::And(filters),
+            _ => Filter::All(filters),
         }
     }
+
+    /// The object of a list of filters; nothing if two of them say something at the same place.
+    fn object(filters: &[Filter]) -> Option<Map<String, Value>> {
+        let mut object = Map::new();
+        for filter in filters {
+            let Value::Object(entries) = serde_json::to_value(filter).ok()? else {
+                return None;
+            };
+            for (key, value) in entries {
+                let Some(there) = object.remove(&key) else {
+                    object.insert(key, value);
+                    continue;
+                };
+                if Self::WORDS.contains(&key.as_str()) {
+                    return None;
+                }
+                let mut both = comparisons(there);
+                for (word, value) in comparisons(value) {
+                    if both.insert(word, value).is_some() {
+                        return None;
+                    }
+                }
+                object.insert(key, Value::Object(both));
+            }
+        }
+        Some(object)
+    }
+}
+
+/// What stands beside a field, as comparisons.
+fn comparisons(value: Value) -> Map<String, Value> {
+    let (word, value) = match value {
+        Value::Object(comparisons) => return comparisons,
+        Value::Null => ("exists", Value::Bool(false)),
+        value => ("eq", value),
+    };
+    Map::from_iter([(word.to_owned(), value)])
 }
 
 impl Read for Filter {
@@ -278,32 +319,35 @@ impl Read for Filter {
         let Node::Object(entries) = node else {
             return reader.expected("a filter: an object of fields to values", node);
         };
-        let parts: Vec<Option<Filter>> = entries
+        let mut parts: Vec<(&String, Option<Vec<Filter>>)> = entries
             .iter()
             .map(|(key, value)| {
-                reader.within(key, |reader| match key.as_str() {
-                    "and" => Vec::read(value, reader).map(Filter::And),
-                    "or" => Vec::read(value, reader).map(Filter::Or),
-                    "not" => Filter::read(value, reader).map(|f| Filter::Not(Box::new(f))),
-                    _ => read_condition(key, value, reader),
-                })
+                let read = reader.within(key, |reader| match key.as_str() {
+                    "and" => Vec::read(value, reader).map(|list| vec![Filter::And(list)]),
+                    "or" => Vec::read(value, reader).map(|list| vec![Filter::Or(list)]),
+                    "not" => Filter::read(value, reader).map(|f| vec![Filter::Not(Box::new(f))]),
+                    _ => read_conditions(key, value, reader),
+                });
+                (key, read)
             })
             .collect();
-        parts
-            .into_iter()
-            .collect::<Option<Vec<_>>>()
-            .map(Filter::and)
+        parts.sort_by_key(|(key, _)| *key);
+        let parts: Option<Vec<Vec<Filter>>> = parts.into_iter().map(|(_, read)| read).collect();
+        Some(Filter::all(parts?.concat()))
     }
 }
 
-fn read_condition(key: &str, value: &Node, reader: &mut Reader) -> Option<Filter> {
+fn read_conditions(key: &str, value: &Node, reader: &mut Reader) -> Option<Vec<Filter>> {
     let name = Name::read(&Node::Text(key.to_owned()), reader)?;
     let entries = match value {
-        Node::Null => return Some(Filter::Exists(name, false)),
+        Node::Null => return Some(vec![Filter::Exists(name, false)]),
         Node::Object(entries) => entries,
-        value => return Some(Filter::Compare(name, Comparison::Equal, value.to_value())),
+        value => {
+            let equal = Filter::Compare(name, Comparison::Equal, value.to_value());
+            return Some(vec![equal]);
+        }
     };
-    let mut conditions = Vec::new();
+    let mut conditions: Vec<(&String, Option<Filter>)> = Vec::new();
     for (word, value) in entries {
         let comparison = Comparison::ALL.iter().find(|(w, _)| w == word);
         let condition = match (word.as_str(), comparison, value) {
@@ -337,16 +381,17 @@ fn read_condition(key: &str, value: &Node, reader: &mut Reader) -> Option<Filter
                 None
             }
         };
-        conditions.push(condition);
+        conditions.push((word, condition));
     }
     if conditions.is_empty() {
         reader.problem("a comparison is missing");
         return None;
     }
+    conditions.sort_by_key(|(word, _)| *word);
     conditions
         .into_iter()
-        .collect::<Option<Vec<_>>>()
-        .map(Filter::and)
+        .map(|(_, condition)| condition)
+        .collect()
 }
 
 impl serde::Serialize for Filter {
@@ -355,8 +400,17 @@ impl serde::Serialize for Filter {
         match self {
             Filter::And(filters) if filters.is_empty() => json!({}).serialize(serializer),
             Filter::And(filters) => json!({ "and": filters }).serialize(serializer),
+            Filter::All(filters) => match Filter::object(filters) {
+                Some(object) => object.serialize(serializer),
+                None => json!({ "and": filters }).serialize(serializer),
+            },
             Filter::Or(filters) => json!({ "or": filters }).serialize(serializer),
             Filter::Not(filter) => json!({ "not": filter }).serialize(serializer),
+            Filter::Compare(name, Comparison::Equal, value)
+                if !value.is_object() && !value.is_null() =>
+            {
+                plain(name, value.clone()).serialize(serializer)
+            }
             Filter::Compare(name, comparison, value) => {
                 plain(name, json!({ comparison.word(): value })).serialize(serializer)
             }
@@ -371,17 +425,47 @@ impl serde::Serialize for Filter {
 
 #[cfg(feature = "json-schema")]
 mod json_schema {
-    use super::{Filter, ValueExpression};
+    use super::{FieldType, Filter, Name, ValueExpression};
     use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+    use serde_json::json;
     use std::borrow::Cow;
 
     impl JsonSchema for ValueExpression {
         fn schema_name() -> Cow<'static, str> {
             "ValueExpression".into()
         }
-        fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+            let value = generator.subschema_for::<ValueExpression>();
+            let name = generator.subschema_for::<Name>();
+            let field_type = generator.subschema_for::<FieldType>();
+            let one = |key: &str, value: serde_json::Value| json!({ "type": "object", "properties": { key: value }, "required": [key], "additionalProperties": false });
+            let mut forms = vec![
+                json!({ "type": ["string", "number", "boolean", "null", "array"] }),
+                one("value", json!({ "description": "A JSON value as it is." })),
+                one("field", json!(name)),
+            ];
+            for word in ["concat", "coalesce"] {
+                forms.push(one(word, json!({ "type": "array", "items": value })));
+            }
+            for word in ["lower", "upper", "trim"] {
+                forms.push(one(word, json!(value)));
+            }
+            for word in ["add", "subtract", "multiply", "divide"] {
+                let two = json!({ "type": "array", "items": value, "minItems": 2, "maxItems": 2 });
+                forms.push(one(word, two));
+            }
+            for word in ["now", "uuid"] {
+                forms.push(one(word, json!({ "const": true })));
+            }
+            forms.push(json!({
+                "type": "object",
+                "properties": { "cast": value, "to": field_type },
+                "required": ["cast", "to"],
+                "additionalProperties": false
+            }));
             json_schema!({
-                "description": "A JSON value, or an object with one of: value, field, concat, coalesce, lower, upper, trim, add, subtract, multiply, divide, cast (with to), now, uuid."
+                "description": "A JSON value, or an object with one of: value, field, concat, coalesce, lower, upper, trim, add, subtract, multiply, divide, cast (with to), now, uuid.",
+                "anyOf": forms
             })
         }
     }
@@ -390,10 +474,30 @@ mod json_schema {
         fn schema_name() -> Cow<'static, str> {
             "Filter".into()
         }
-        fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+            let filter = generator.subschema_for::<Filter>();
+            let name = generator.subschema_for::<Name>();
+            let filters = json!({ "type": "array", "items": filter });
+            let more = json!({ "not": { "type": "null" } });
             json_schema!({
                 "description": "Fields to values or comparisons (eq, ne, gt, gte, lt, lte, in, exists); and, or, not join filters.",
-                "type": "object"
+                "type": "object",
+                "propertyNames": name,
+                "properties": { "and": filters, "or": filters, "not": filter },
+                "additionalProperties": {
+                    "anyOf": [
+                        { "not": { "type": "object" } },
+                        {
+                            "type": "object",
+                            "properties": {
+                                "eq": {}, "ne": {}, "gt": more, "gte": more, "lt": more, "lte": more,
+                                "in": { "type": "array" }, "exists": { "type": "boolean" }
+                            },
+                            "minProperties": 1,
+                            "additionalProperties": false
+                        }
+                    ]
+                }
             })
         }
     }

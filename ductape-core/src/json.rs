@@ -455,9 +455,9 @@ macro_rules! document {
             optional { $( $(#[$om:meta])* $ok:literal => $of:ident : $ot:ty ),* $(,)? }
         }
     ) => {
-        $(#[$meta])*
         #[derive(Debug, Clone, PartialEq, serde::Serialize)]
         #[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
+        $(#[$meta])*
         #[serde(deny_unknown_fields)]
         pub struct $name {
             $( $(#[$rm])* #[serde(rename = $rk)] pub $rf: $rt, )*

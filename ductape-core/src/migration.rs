@@ -627,6 +627,13 @@ pub fn json_schema() -> serde_json::Value {
     let mut generator = schemars::generate::SchemaSettings::draft2020_12().into_generator();
     let operations = generator.subschema_for::<Vec<Operation>>();
     let tag = generator.subschema_for::<Tag>();
+    let mut definitions = generator.take_definitions(true);
+    for (name, definition) in &mut definitions {
+        // In changes null takes away; everywhere else what is not said is left out.
+        if !name.ends_with("Changes") {
+            without_null(definition);
+        }
+    }
     serde_json::json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Ductape migration",
@@ -641,8 +648,36 @@ pub fn json_schema() -> serde_json::Value {
         },
         "required": ["format", "tag", "up"],
         "additionalProperties": false,
-        "$defs": generator.take_definitions(true)
+        "$defs": definitions
     })
+}
+
+/// Takes null away from what may be left out, which is not the same to a reader.
+#[cfg(feature = "json-schema")]
+fn without_null(schema: &mut serde_json::Value) {
+    use serde_json::Value;
+    let null = Value::from("null");
+    match schema {
+        Value::Object(object) => {
+            if let Some(Value::Array(types)) = object.get_mut("type")
+                && types.len() == 2
+            {
+                types.retain(|word| *word != null);
+                if let [only] = types.as_slice() {
+                    let only = only.clone();
+                    object.insert("type".to_owned(), only);
+                }
+            }
+            if let Some(Value::Array(choices)) = object.get_mut("anyOf")
+                && choices.len() == 2
+            {
+                choices.retain(|choice| choice.get("type") != Some(&null));
+            }
+            object.values_mut().for_each(without_null);
+        }
+        Value::Array(items) => items.iter_mut().for_each(without_null),
+        _ => {}
+    }
 }
 
 #[cfg(test)]

@@ -21,13 +21,24 @@ pub const RESERVED_PREFIX: &str = "ductape_";
 /// assert!(Name::new("a\0b").is_err());
 /// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
-#[cfg_attr(
-    feature = "json-schema",
-    derive(schemars::JsonSchema),
-    schemars(transparent)
-)]
 #[serde(transparent)]
 pub struct Name(Arc<str>);
+
+#[cfg(feature = "json-schema")]
+impl schemars::JsonSchema for Name {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Name".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "description": "A name: any text, not empty, without NUL. Those that begin with ductape_ are kept for Ductape.",
+            "type": "string",
+            "minLength": 1,
+            "pattern": "^[^\\u0000]*$",
+            "not": { "pattern": "^[Dd][Uu][Cc][Tt][Aa][Pp][Ee]_" }
+        })
+    }
+}
 
 /// Why a text is not a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

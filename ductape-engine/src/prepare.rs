@@ -5,12 +5,16 @@ use crate::engine::EngineOptions;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::{Frozen, FrozenOperation, Put, record_key, record_value, respell_key};
 use ductape_core::compiler::{Action, Atomicity};
+use ductape_core::operation::{CreateCollection, Naming};
 use ductape_core::operation::{SchemaError, SchemaErrorKind};
+use ductape_core::schema::Constraint;
 use ductape_core::{
-    Compiler, Context, Direction, Inverse, Irreversible, Migration, Operation, Refusal,
+    Collection, Compiler, Context, Direction, Inverse, Irreversible, Migration, Operation, Refusal,
     ResolveError, Resolved, RiskKind, Schema, Step, Tag, resolve, way_back,
 };
 use serde_json::Value;
+use std::borrow::Cow;
+use std::sync::Arc;
 
 /// A migration, ready to run one way.
 #[derive(Debug, Clone)]
@@ -56,8 +60,12 @@ pub(crate) fn prepare(
 ) -> Result<Prepared, Unprepared> {
     let before = schema.clone();
     let naming = compiler.capabilities().naming();
+    let mut operations = Cow::Borrowed(operations);
+    if direction == Direction::Up {
+        adopt(compiler, &mut operations, schema);
+    }
     schema.set_way_back(direction == Direction::Down);
-    let resolved = resolve(operations, schema, &naming);
+    let resolved = resolve(&operations, schema, &naming);
     schema.set_way_back(false);
     let resolved = resolved.map_err(|e| Unprepared::Misfit(misfit(e)))?;
     let steps = compiler
@@ -93,6 +101,55 @@ pub(crate) fn prepare(
         rows,
         followed,
     })
+}
+
+/// What a migration makes may be there already. Where this database cannot tell the two apart, or only
+/// names differ that nobody gave, it is the same: the schema and the operations then say it alike.
+fn adopt(compiler: &dyn Compiler, operations: &mut Cow<'_, [Operation]>, schema: &mut Schema) {
+    let naming = compiler.capabilities().naming();
+    for place in 0..operations.len() {
+        let Some(Operation::CreateCollection(create)) = operations.get(place) else {
+            continue;
+        };
+        let (Some(existing), Ok(made)) = (
+            schema.collection(&create.name).cloned(),
+            create.made(schema, &naming),
+        ) else {
+            continue;
+        };
+        let alike = named_as(&made, &existing, &naming);
+        if *existing == made || compiler.normalize(&alike) != compiler.normalize(&existing) {
+            continue;
+        }
+        let mut spelled = CreateCollection::of(&alike);
+        spelled.allow.clone_from(&create.allow);
+        Arc::make_mut(&mut spelled.options).sql.if_not_exists = create.options.sql.if_not_exists;
+        if let Some(operation) = operations.to_mut().get_mut(place) {
+            *operation = spelled.into();
+        }
+        schema.put(alike);
+    }
+}
+
+/// A collection with the names of the existing one for constraints and indexes that were given none.
+fn named_as(made: &Collection, existing: &Collection, naming: &Naming) -> Collection {
+    let mut alike = made.clone();
+    let mut constraints: Vec<Constraint> = alike.constraints.iter().cloned().collect();
+    for constraint in &mut constraints {
+        let nobody_gave = (0..3).any(|number| {
+            let name = naming.fit(constraint.made_name(&made.name, number));
+            constraint.name.as_ref() == Some(&name)
+        });
+        let there = existing.constraints.iter().find(|there| {
+            there.rule == constraint.rule && there.deferrable == constraint.deferrable
+        });
+        if let (true, Some(there)) = (nobody_gave, there) {
+            constraint.name.clone_from(&there.name);
+        }
+    }
+    constraints.sort_by(|a, b| a.name.cmp(&b.name));
+    alike.constraints = constraints.into();
+    alike
 }
 
 /// Refuses a temporary collection: it ends with its session, and a ledger that still had it would not

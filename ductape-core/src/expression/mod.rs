@@ -164,12 +164,14 @@ impl schemars::JsonSchema for Expression {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "Expression".into()
     }
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let backend = generator.subschema_for::<BackendName>();
+        let text = serde_json::json!({ "type": "string", "pattern": "\\S" });
         schemars::json_schema!({
             "description": "A text in the database's own words, or one for each database.",
             "anyOf": [
-                { "type": "string" },
-                { "type": "object", "additionalProperties": { "type": "string" }, "minProperties": 1 }
+                text,
+                { "type": "object", "propertyNames": backend, "additionalProperties": text, "minProperties": 1 }
             ]
         })
     }

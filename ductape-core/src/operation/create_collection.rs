@@ -1,6 +1,7 @@
 use super::{
     Allow, DropCollection, Naming, Operation, SchemaError, constraint_name, without_natives,
 };
+use crate::difference::{self, DifferenceKind};
 use crate::inverse::{Inverse, Irreversible};
 use crate::json::{Node, Reader, is_default};
 use crate::name::Name;
@@ -77,17 +78,13 @@ impl CreateCollection {
             if same && self.options.sql.if_not_exists {
                 return Ok(Some(Vec::new()));
             }
+            let how = match same {
+                true => "just as it would be made".to_owned(),
+                false => format!("and is another one{}", unlike(&collection, existing)),
+            };
             let error = SchemaError::exists(
                 same,
-                format!(
-                    "the collection {:?} already exists, {}",
-                    self.name,
-                    if same {
-                        "just as it would be made"
-                    } else {
-                        "and is another one"
-                    }
-                ),
+                format!("the collection {:?} already exists, {how}", self.name),
             );
             return Err(if same {
                 error.hint("ifNotExists makes this nothing to do")
@@ -98,6 +95,14 @@ impl CreateCollection {
         let mut spelled = Self::of(&collection);
         spelled.allow.clone_from(&self.allow);
         Ok(Some(vec![spelled.into()]))
+    }
+
+    /// The collection that it makes, with all names made.
+    ///
+    /// # Errors
+    /// If it contradicts itself.
+    pub fn made(&self, before: &Schema, naming: &Naming) -> Result<Collection, SchemaError> {
+        self.collection(before, naming)
     }
 
     /// The collection of the model that it makes.
@@ -158,8 +163,17 @@ impl CreateCollection {
             _ => {}
         }
         for field in &collection.fields {
-            if field.unique && !(field.primary_key && is_only_key(&constraints, &field.name)) {
-                constraints.push(Constraint::new(Rule::Unique(vec![field.name.clone()])));
+            let unique = Constraint::new(Rule::Unique(vec![field.name.clone()]));
+            let name = constraint_name(&collection, &unique, naming);
+            let said = constraints.iter().any(|said| {
+                let same_name = said.name.as_ref().is_none_or(|said| *said == name);
+                said.rule == unique.rule && same_name
+            });
+            if field.unique
+                && !said
+                && !(field.primary_key && is_only_key(&constraints, &field.name))
+            {
+                constraints.push(unique);
             }
         }
         collection.fields.change(
@@ -565,6 +579,9 @@ impl schemars::JsonSchema for CreateCollection {
         let name = generator.subschema_for::<Name>();
         let field = generator.subschema_for::<Field>();
         let field_type = generator.subschema_for::<FieldType>();
+        // The key says the name, which the field may repeat.
+        let mut named = Field::json_schema(generator);
+        named.insert("required".into(), serde_json::json!(["type"]));
         let indexes = generator.subschema_for::<Vec<Index>>();
         let constraints = generator.subschema_for::<Vec<Constraint>>();
         let sql = generator.subschema_for::<SqlOptions>();
@@ -582,7 +599,10 @@ impl schemars::JsonSchema for CreateCollection {
                         { "type": "array", "items": field, "minItems": 1 },
                         {
                             "type": "object",
-                            "additionalProperties": { "anyOf": [field_type, { "type": "object" }] },
+                            "propertyNames": name,
+                            "additionalProperties": {
+                                "if": { "type": "object" }, "then": named, "else": field_type
+                            },
                             "minProperties": 1
                         }
                     ]
@@ -600,6 +620,31 @@ impl schemars::JsonSchema for CreateCollection {
             "required": ["name", "fields"],
             "additionalProperties": false
         })
+    }
+}
+
+/// Where the collection that is there is not as the one that would be made, for people.
+fn unlike(made: &Collection, existing: &Collection) -> String {
+    const SHOWN: usize = 3;
+    let differences = difference::between(made, existing);
+    let mut told: Vec<String> = differences
+        .iter()
+        .take(SHOWN)
+        .map(|found| match found.kind {
+            DifferenceKind::Missing => format!("it has no {}", found.path),
+            DifferenceKind::Unexpected => format!("it has {}", found.path),
+            _ => format!(
+                "{} is {} there, and would be {}",
+                found.path, found.live, found.recorded
+            ),
+        })
+        .collect();
+    if differences.len() > SHOWN {
+        told.push(format!("and {} more", differences.len() - SHOWN));
+    }
+    match told.is_empty() {
+        true => String::new(),
+        false => format!(": {}", told.join("; ")),
     }
 }
 

@@ -11,13 +11,52 @@ use serde_json::{Map, Value};
 
 /// Changes of a collection's comment and options, merged key by key; null takes a key away.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
-#[cfg_attr(
-    feature = "json-schema",
-    derive(schemars::JsonSchema),
-    schemars(transparent)
-)]
 #[serde(transparent)]
 pub struct CollectionChanges(Map<String, Value>);
+
+#[cfg(feature = "json-schema")]
+impl schemars::JsonSchema for CollectionChanges {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "CollectionChanges".into()
+    }
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        use crate::schema::{CassandraOptions, DynamoOptions, MongoOptions, SqlOptions};
+        /// The options of a group, each of which may also be null: that takes it away.
+        fn changes<T: schemars::JsonSchema>(generator: &mut schemars::SchemaGenerator) -> Value {
+            let group = T::json_schema(generator);
+            let properties: Map<String, Value> = group
+                .get("properties")
+                .and_then(Value::as_object)
+                .into_iter()
+                .flatten()
+                .map(|(key, option)| {
+                    let or_null = serde_json::json!({ "anyOf": [option, { "type": "null" }] });
+                    (key.clone(), or_null)
+                })
+                .collect();
+            serde_json::json!({
+                "type": ["object", "null"], "properties": properties, "additionalProperties": false
+            })
+        }
+        let sql = changes::<SqlOptions>(generator);
+        let mongo = changes::<MongoOptions>(generator);
+        let dynamo = changes::<DynamoOptions>(generator);
+        let cassandra = changes::<CassandraOptions>(generator);
+        schemars::json_schema!({
+            "description": "Changes of a collection's comment and options, merged key by key; null takes a key away.",
+            "type": "object",
+            "properties": {
+                "comment": { "type": ["string", "null"] },
+                "sqlOptions": sql,
+                "mongoOptions": mongo,
+                "dynamoOptions": dynamo,
+                "cassandraOptions": cassandra
+            },
+            "minProperties": 1,
+            "additionalProperties": false
+        })
+    }
+}
 
 impl CollectionChanges {
     /// Changes from the JSON that a migration file has.

@@ -10,13 +10,21 @@ use serde_json::Value;
 /// A statement in a database's own language: an SQL, CQL or PartiQL text, or a MongoDB command
 /// document.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
-#[cfg_attr(
-    feature = "json-schema",
-    derive(schemars::JsonSchema),
-    schemars(transparent)
-)]
 #[serde(transparent)]
 pub struct RawStatement(Value);
+
+#[cfg(feature = "json-schema")]
+impl schemars::JsonSchema for RawStatement {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "RawStatement".into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "description": "A statement in a database's own language: an SQL, CQL or PartiQL text, or a MongoDB command document.",
+            "anyOf": [{ "type": "string", "pattern": "\\S" }, { "type": "object", "minProperties": 1 }]
+        })
+    }
+}
 
 impl RawStatement {
     /// A text.
@@ -114,12 +122,31 @@ impl schemars::JsonSchema for Backends {
     }
     fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
         let one = generator.subschema_for::<BackendName>();
-        schemars::json_schema!({ "anyOf": [one, { "type": "array", "items": one, "minItems": 1 }] })
+        schemars::json_schema!({
+            "anyOf": [one, { "type": "array", "items": one, "minItems": 1, "uniqueItems": true }]
+        })
     }
+}
+
+/// On MongoDB a statement is a document, and a text everywhere else.
+#[cfg(feature = "json-schema")]
+fn statement_rules() -> Value {
+    let words = BackendName::ALL.iter().map(|name| name.word());
+    let texts: Vec<&str> = words.filter(|word| *word != "mongodb").collect();
+    let rule = |named: &[&str], kind: &str| {
+        serde_json::json!({
+            "if": { "properties": { "backend": {
+                "anyOf": [{ "enum": named }, { "type": "array", "contains": { "enum": named } }]
+            } } },
+            "then": { "properties": { "statement": { "type": kind }, "inverse": { "type": kind } } }
+        })
+    };
+    serde_json::json!([rule(&["mongodb"], "object"), rule(&texts, "string")])
 }
 
 document! {
     /// A statement in a database's own language. It runs on the named databases alone.
+    #[cfg_attr(feature = "json-schema", schemars(extend("allOf" = statement_rules())))]
     pub struct Raw = "the operation raw" {
         required {
             /// The databases that it is for.

@@ -12,6 +12,7 @@ document! {
     pub struct UpdateInverse = "the inverse of an update" {
         required {
             /// The values that the way back sets.
+            #[cfg_attr(feature = "json-schema", schemars(extend("minProperties" = 1)))]
             "set" => set: BTreeMap<Name, ValueExpression>,
         }
         optional {
@@ -28,6 +29,7 @@ document! {
             /// The collection.
             "collection" => collection: Name,
             /// The values that it sets.
+            #[cfg_attr(feature = "json-schema", schemars(extend("minProperties" = 1)))]
             "set" => set: BTreeMap<Name, ValueExpression>,
         }
         optional {

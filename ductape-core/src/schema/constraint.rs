@@ -276,7 +276,10 @@ impl Read for Constraint {
             ConstraintType::ForeignKey => {
                 let columns = columns(reader);
                 let references: Option<References> = reader.required(entries, "references");
-                let (columns, references) = (columns?, references?);
+                let (columns, mut references) = (columns?, references?);
+                for action in [&mut references.on_delete, &mut references.on_update] {
+                    *action = action.filter(|action| *action != ReferentialAction::NoAction);
+                }
                 // In its own words, a foreign key may point at a key that is not there.
                 let unsaid = own_words && references.columns.is_empty();
                 reader.within("references", |reader| {
@@ -360,6 +363,21 @@ impl schemars::JsonSchema for Constraint {
         let references = generator.subschema_for::<References>();
         let expression = generator.subschema_for::<Expression>();
         let deferrable = generator.subschema_for::<Deferrable>();
+        let backend = generator.subschema_for::<BackendName>();
+        let columns =
+            serde_json::json!({ "allOf": [columns, { "minItems": 1, "uniqueItems": true }] });
+        let only = |kind: &[&str], keys: &[&str]| {
+            let mut properties = serde_json::Map::new();
+            for key in ["columns", "references", "expression"] {
+                if !keys.contains(&key) {
+                    properties.insert(key.to_owned(), false.into());
+                }
+            }
+            serde_json::json!({
+                "if": { "properties": { "type": { "enum": kind } }, "required": ["type"] },
+                "then": { "properties": properties, "required": keys }
+            })
+        };
         schemars::json_schema!({
             "type": "object",
             "properties": {
@@ -369,10 +387,15 @@ impl schemars::JsonSchema for Constraint {
                 "references": references,
                 "expression": expression,
                 "deferrable": deferrable,
-                "native": { "type": "object", "additionalProperties": { "type": "string" } }
+                "native": { "type": "object", "propertyNames": backend, "additionalProperties": { "type": "string" } }
             },
             "required": ["type"],
-            "additionalProperties": false
+            "additionalProperties": false,
+            "allOf": [
+                only(&["primaryKey", "unique"], &["columns"]),
+                only(&["foreignKey"], &["columns", "references"]),
+                only(&["check"], &["expression"])
+            ]
         })
     }
 }

@@ -107,9 +107,21 @@ impl schemars::JsonSchema for DefaultValue {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "DefaultValue".into()
     }
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let expression = generator.subschema_for::<Expression>();
+        let alone = |key: &str, value: serde_json::Value| {
+            serde_json::json!({
+                "if": { "type": "object", "required": [key], "maxProperties": 1 },
+                "then": { "properties": { key: value } }
+            })
+        };
         schemars::json_schema!({
-            "description": "A JSON value of the field's type, {\"now\": true}, {\"uuid\": true}, {\"expression\": …}, or {\"value\": …} where a value would be mistaken for one of these."
+            "description": "A JSON value of the field's type, {\"now\": true}, {\"uuid\": true}, {\"expression\": …}, or {\"value\": …} where a value would be mistaken for one of these.",
+            "allOf": [
+                alone("now", serde_json::json!({ "const": true })),
+                alone("uuid", serde_json::json!({ "const": true })),
+                alone("expression", serde_json::json!(expression))
+            ]
         })
     }
 }

@@ -330,8 +330,22 @@ impl schemars::JsonSchema for Field {
         "Field".into()
     }
     fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        use serde_json::json;
         let mut schema = attributes_schema(generator, false);
-        schema.insert("required".into(), serde_json::json!(["name", "type"]));
+        schema.insert("required".into(), json!(["name", "type"]));
+        if let Some(serde_json::Value::Array(rules)) = schema.get_mut("allOf") {
+            let both = |a: bool, key: &str| {
+                json!({ "not": {
+                    "properties": { key: { "const": a }, "nullable": { "const": a } }, "required": [key, "nullable"]
+                } })
+            };
+            rules.extend([
+                both(true, "required"),
+                both(false, "required"),
+                both(true, "primaryKey"),
+            ]);
+            rules.push(json!({ "not": { "required": ["generated", "default"] } }));
+        }
         schema
     }
 }
@@ -366,22 +380,22 @@ pub(crate) fn attributes_schema(
     );
     put(
         "length",
-        json!({ "type": "integer", "minimum": 1 }),
+        json!({ "type": "integer", "minimum": 1, "maximum": u32::MAX }),
         "Of string (characters) and binary (bytes).",
     );
     put(
         "precision",
-        json!({ "type": "integer", "minimum": 1 }),
+        json!({ "type": "integer", "minimum": 1, "maximum": u32::MAX }),
         "Of decimal: digits in all.",
     );
     put(
         "scale",
-        json!({ "type": "integer", "minimum": 0 }),
+        json!({ "type": "integer", "minimum": 0, "maximum": u32::MAX }),
         "Of decimal: digits after the point.",
     );
     put(
         "enumValues",
-        json!({ "type": "array", "items": { "type": "string" }, "minItems": 1 }),
+        json!({ "type": "array", "items": { "type": "string" }, "minItems": 1, "uniqueItems": true }),
         "Of enum: its values, in order.",
     );
     put(
@@ -414,12 +428,28 @@ pub(crate) fn attributes_schema(
         json!({ "type": "string" }),
         "The collation, by its name in the database.",
     );
+    let backend = generator.subschema_for::<BackendName>();
     put(
         "native",
-        json!({ "type": "object", "additionalProperties": { "type": "string" } }),
+        json!({ "type": "object", "propertyNames": backend, "additionalProperties": { "type": "string" } }),
         "The type in a database's own words.",
     );
-    let mut schema = schemars::json_schema!({ "type": "object", "additionalProperties": false });
+    let typed = |key: &str, value: Value, types: &[&str]| {
+        json!({
+            "if": { "properties": { key: value }, "required": [key] },
+            "then": { "properties": { "type": { "enum": types } } }
+        })
+    };
+    let mut rules = crate::schema::field_type::type_rules(changes);
+    if let Value::Array(rules) = &mut rules {
+        let whole = ["integer", "bigint", "smallint"];
+        rules.push(typed("autoIncrement", json!({ "const": true }), &whole));
+        let texts = ["string", "text", "enum"];
+        rules.push(typed("collation", json!({ "type": "string" }), &texts));
+    }
+    let mut schema = schemars::json_schema!({
+        "type": "object", "additionalProperties": false, "allOf": rules
+    });
     schema.insert("properties".into(), Value::Object(properties));
     schema
 }

@@ -414,6 +414,43 @@ pub(crate) fn serialize_type<M: serde::ser::SerializeMap>(
     Ok(())
 }
 
+/// Which attributes a type has, and which it needs, as rules of a JSON Schema. Of changes the type may be
+/// unsaid, and null takes an attribute away from any type.
+#[cfg(feature = "json-schema")]
+pub(crate) fn type_rules(changes: bool) -> serde_json::Value {
+    use serde_json::json;
+    let only = |key: &str, types: &[&str]| {
+        let there = match changes {
+            true => {
+                json!({ "properties": { key: { "not": { "type": "null" } } }, "required": [key] })
+            }
+            false => json!({ "required": [key] }),
+        };
+        json!({ "if": there, "then": { "properties": { "type": { "enum": types } } } })
+    };
+    let needs = |word: &str, key: &str| {
+        json!({
+            "if": { "properties": { "type": { "const": word } }, "required": ["type"] },
+            "then": { "required": [key] }
+        })
+    };
+    let mut rules = vec![
+        only("length", &["string", "binary"]),
+        only("precision", &["decimal"]),
+        only("scale", &["decimal"]),
+        only("enumValues", &["enum"]),
+        only("items", &["array"]),
+        needs("enum", "enumValues"),
+        needs("array", "items"),
+    ];
+    if !changes {
+        rules.push(
+            json!({ "if": { "required": ["scale"] }, "then": { "required": ["precision"] } }),
+        );
+    }
+    json!(rules)
+}
+
 #[cfg(feature = "json-schema")]
 impl schemars::JsonSchema for FieldType {
     fn schema_name() -> std::borrow::Cow<'static, str> {
@@ -422,22 +459,25 @@ impl schemars::JsonSchema for FieldType {
     fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
         let name = generator.subschema_for::<TypeName>();
         let items = generator.subschema_for::<FieldType>();
+        let alone = serde_json::json!({ "not": { "enum": ["enum", "array"] } });
+        let rules = type_rules(false);
         schemars::json_schema!({
             "description": "A type by its word, or with its attributes.",
             "anyOf": [
-                name,
+                { "allOf": [name, alone] },
                 {
                     "type": "object",
                     "properties": {
                         "type": name,
-                        "length": { "type": "integer", "minimum": 1 },
-                        "precision": { "type": "integer", "minimum": 1 },
-                        "scale": { "type": "integer", "minimum": 0 },
-                        "enumValues": { "type": "array", "items": { "type": "string" }, "minItems": 1 },
+                        "length": { "type": "integer", "minimum": 1, "maximum": u32::MAX },
+                        "precision": { "type": "integer", "minimum": 1, "maximum": u32::MAX },
+                        "scale": { "type": "integer", "minimum": 0, "maximum": u32::MAX },
+                        "enumValues": { "type": "array", "items": { "type": "string" }, "minItems": 1, "uniqueItems": true },
                         "items": items
                     },
                     "required": ["type"],
-                    "additionalProperties": false
+                    "additionalProperties": false,
+                    "allOf": rules
                 }
             ]
         })

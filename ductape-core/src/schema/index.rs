@@ -180,11 +180,12 @@ impl schemars::JsonSchema for IndexKey {
                         "name": name,
                         "expression": expression,
                         "order": order,
-                        "length": { "type": "integer", "minimum": 1 },
+                        "length": { "type": "integer", "minimum": 1, "maximum": u32::MAX },
                         "nulls": nulls,
                         "operatorClass": { "type": "string" },
                         "collation": { "type": "string" }
                     },
+                    "oneOf": [{ "required": ["name"] }, { "required": ["expression"] }],
                     "additionalProperties": false
                 }
             ]
@@ -543,7 +544,7 @@ impl schemars::JsonSchema for Index {
             "type": "object",
             "properties": {
                 "name": name,
-                "fields": keys,
+                "fields": { "allOf": [keys, { "minItems": 1, "uniqueItems": true }] },
                 "unique": { "type": "boolean" },
                 "nullsNotDistinct": { "type": "boolean" },
                 "where": expression,

@@ -283,7 +283,7 @@ pub(crate) fn condition(collection: &Collection, filter: &Filter) -> String {
         }
     };
     match filter {
-        Filter::And(filters) => joined(filters, " AND ", "TRUE"),
+        Filter::And(filters) | Filter::All(filters) => joined(filters, " AND ", "TRUE"),
         Filter::Or(filters) => joined(filters, " OR ", "FALSE"),
         // What is not known is not so, and its opposite is.
         Filter::Not(filter) => format!("NOT coalesce(({}), FALSE)", condition(collection, filter)),

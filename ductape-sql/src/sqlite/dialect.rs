@@ -1,5 +1,6 @@
 //! How SQLite writes names, types, values and expressions.
 
+use super::letters;
 use super::words::{Words, admits_null};
 use crate::writer::{Quoting, Sql};
 use ductape_core::data::{Arithmetic, Comparison, Filter, ValueExpression};
@@ -101,12 +102,14 @@ pub(crate) fn read_type(declared: &str, strict: bool) -> (FieldType, Option<Stri
         _ => None,
     };
     match known {
-        // Only our own spelling is ours: anything else is kept in its own words.
-        Some(known) if declared == type_name(&known, strict) => (known, None),
+        // Only our own words are ours, in any case and spacing: others are kept as they are.
+        Some(known) if upper.replace(char::is_whitespace, "") == type_name(&known, strict) => {
+            (known, None)
+        }
         // Anything goes, as it is.
         _ if strict && upper == "ANY" => (FieldType::Blob, Some(declared.to_owned())),
         _ => {
-            let field_type = match (affinity(&upper), arguments) {
+            let field_type = match (nearest(base, &upper), arguments) {
                 (FieldType::Text, Some([length])) if *length > 0 => FieldType::String {
                     length: Some(*length),
                 },
@@ -155,6 +158,20 @@ pub(crate) fn read_words(words: &Words, strict: bool) -> (FieldType, Option<Stri
     let (field_type, native) = read_type(&words.declared, strict);
     let native = (native.is_some() || words.says_more()).then(|| words.text());
     (field_type, native)
+}
+
+/// The type that people mean by a word which is none of ours; SQLite itself makes nothing of it.
+fn nearest(base: &str, upper: &str) -> FieldType {
+    match base {
+        "BOOL" => FieldType::Boolean,
+        "JSON" | "JSONB" => FieldType::Json,
+        "INT8" => FieldType::Bigint,
+        "INT2" => FieldType::Smallint,
+        "TIME" => FieldType::Time,
+        "DATETIME" => FieldType::Datetime,
+        base if base.starts_with("TIMESTAMP") => FieldType::Timestamp,
+        _ => affinity(upper),
+    }
 }
 
 /// The type nearest to SQLite's own rules of affinity (datatype3.html, 3.1).
@@ -423,10 +440,7 @@ pub(crate) fn value_expression(
                 .iter()
                 .map(|value| match value {
                     ValueExpression::Value(Value::String(text)) => sql().text(text).finish(),
-                    value => format!(
-                        "coalesce(CAST({} AS TEXT), '')",
-                        value_expression(collection, &FieldType::Text, value)
-                    ),
+                    value => format!("coalesce({}, '')", as_text(collection, value)),
                 })
                 .collect();
             match parts.as_slice() {
@@ -442,8 +456,8 @@ pub(crate) fn value_expression(
                 format!("coalesce({})", parts.join(", "))
             }
         },
-        ValueExpression::Lower(value) => format!("lower({})", of(value)),
-        ValueExpression::Upper(value) => format!("upper({})", of(value)),
+        ValueExpression::Lower(value) => letters::lower(&of(value)),
+        ValueExpression::Upper(value) => letters::upper(&of(value)),
         ValueExpression::Trim(value) => format!("trim({})", of(value)),
         ValueExpression::Arithmetic(operation, both) => {
             let number = |value: &ValueExpression| {
@@ -467,12 +481,37 @@ pub(crate) fn value_expression(
                 target,
                 FieldType::Integer | FieldType::Bigint | FieldType::Smallint
             );
-            match operation {
+            let result = match operation {
                 Arithmetic::Add => format!("({a} + {b})"),
                 Arithmetic::Subtract => format!("({a} - {b})"),
                 Arithmetic::Multiply => format!("({a} * {b})"),
                 Arithmetic::Divide => divided(&a, &b, whole),
+            };
+            match target {
+                // The others keep no more digits than they were declared with.
+                FieldType::Decimal {
+                    precision: Some(_),
+                    scale,
+                } => format!(
+                    "(SELECT CASE typeof(x) WHEN 'real' THEN round(x, {}) ELSE x END FROM (SELECT {result} AS x))",
+                    scale.unwrap_or(0)
+                ),
+                _ => result,
             }
+        }
+        ValueExpression::Cast(value, FieldType::Boolean) => {
+            let inner = value_expression(collection, &FieldType::Text, value);
+            format!(
+                "(SELECT CASE WHEN typeof(x) IN ('integer', 'real') THEN x <> 0 \
+                 WHEN lower(x) IN ('true', 't', 'yes', 'y', 'on', '1') THEN 1 \
+                 WHEN lower(x) IN ('false', 'f', 'no', 'n', 'off', '0') THEN 0 END \
+                 FROM (SELECT {inner} AS x))"
+            )
+        }
+        ValueExpression::Cast(value, to)
+            if cast_name(to) == "TEXT" && is_boolean(collection, value) =>
+        {
+            as_text(collection, value)
         }
         ValueExpression::Cast(value, to) => {
             let inner = value_expression(collection, to, value);
@@ -480,6 +519,25 @@ pub(crate) fn value_expression(
         }
         ValueExpression::Now => now_text(target).to_owned(),
         ValueExpression::Uuid => UUID_EXPRESSION.to_owned(),
+    }
+}
+
+/// A value as a text; what is true or false says so, as everywhere else.
+fn as_text(collection: &Collection, value: &ValueExpression) -> String {
+    if is_boolean(collection, value) {
+        let inner = value_expression(collection, &FieldType::Boolean, value);
+        return format!("CASE {inner} WHEN TRUE THEN 'true' WHEN FALSE THEN 'false' END");
+    }
+    let inner = value_expression(collection, &FieldType::Text, value);
+    format!("CAST({inner} AS TEXT)")
+}
+
+fn is_boolean(collection: &Collection, value: &ValueExpression) -> bool {
+    match value {
+        ValueExpression::Value(value) => value.is_boolean(),
+        ValueExpression::Field(name) => type_of(collection, name) == Some(&FieldType::Boolean),
+        ValueExpression::Cast(_, to) => *to == FieldType::Boolean,
+        _ => false,
     }
 }
 
@@ -540,7 +598,7 @@ pub(crate) fn condition(collection: &Collection, filter: &Filter) -> String {
         }
     };
     match filter {
-        Filter::And(filters) => joined(filters, " AND ", "TRUE"),
+        Filter::And(filters) | Filter::All(filters) => joined(filters, " AND ", "TRUE"),
         Filter::Or(filters) => joined(filters, " OR ", "FALSE"),
         // What is not known is not so, and its opposite is.
         Filter::Not(filter) => format!("NOT coalesce(({}), FALSE)", condition(collection, filter)),

@@ -24,6 +24,7 @@ mod dropped;
 mod introspect;
 #[cfg(feature = "sqlite")]
 mod lent;
+mod letters;
 #[cfg(feature = "sqlite")]
 mod session;
 

@@ -79,10 +79,16 @@ impl Draw<'_> {
         let references = References {
             table,
             columns,
-            on_delete: self.maybe(2, |draw| draw.of(ReferentialAction::ALL).copied()),
-            on_update: self.maybe(2, |draw| draw.of(ReferentialAction::ALL).copied()),
+            on_delete: self.action(),
+            on_update: self.action(),
         };
         (own.len() == references.columns.len()).then_some(Rule::ForeignKey(own, references))
+    }
+
+    /// What happens to rows that point; nothing is said for what happens anyway.
+    fn action(&mut self) -> Option<ReferentialAction> {
+        self.maybe(2, |draw| draw.of(ReferentialAction::ALL).copied())
+            .filter(|action| *action != ReferentialAction::NoAction)
     }
 
     pub(super) fn add_constraint(&mut self) -> Option<AddConstraint> {

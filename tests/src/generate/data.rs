@@ -64,7 +64,10 @@ impl Draw<'_> {
         let value = self
             .value(&field.field_type)
             .filter(|value| !value.is_null());
-        match self.below(7) {
+        match self.below(8) {
+            0 => self
+                .all(&fields)
+                .unwrap_or(Filter::Exists(field.name.clone(), true)),
             1 if depth < 2 => Filter::And(list(self)),
             2 if depth < 2 => Filter::Or(list(self)),
             3 if depth < 2 => Filter::Not(Box::new(self.filter(collection, depth + 1))),
@@ -88,6 +91,18 @@ impl Draw<'_> {
                 None => Filter::Exists(field.name.clone(), true),
             },
         }
+    }
+
+    /// What one object says of two fields.
+    fn all(&mut self, fields: &[&Field]) -> Option<Filter> {
+        let (a, b) = (&self.of(fields)?.name.clone(), &self.of(fields)?.name);
+        let (first, second) = (a.min(b).clone(), a.max(b).clone());
+        (first != second).then(|| {
+            Filter::All(vec![
+                Filter::Exists(first, true),
+                Filter::Exists(second, false),
+            ])
+        })
     }
 
     pub(super) fn set(&mut self, collection: &Collection) -> BTreeMap<Name, ValueExpression> {
