@@ -10,6 +10,8 @@ use async_trait::async_trait;
 use ductape_core::compiler::{DataJob, Guard, Setting};
 use ductape_core::{Compiler, Name, Schema, Step};
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 /// What a request did.
@@ -238,6 +240,14 @@ pub trait Session: Reader {
         job: &DataJob,
         cursor: Option<&str>,
     ) -> Result<Advance, SessionError>;
+
+    /// From now on breaks off the statement under way once the flag is set, and unsets it: the statement
+    /// fails as [`DbError::broken_off`]. A database whose statements go on by themselves does nothing.
+    ///
+    /// [`DbError::broken_off`]: crate::DbError
+    async fn heed(&mut self, break_off: Arc<AtomicBool>) {
+        let _ = break_off;
+    }
 
     /// How long to wait before asking again where a step stands that is in progress.
     fn poll_interval(&self) -> Duration {

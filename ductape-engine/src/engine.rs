@@ -30,6 +30,9 @@ pub struct EngineOptions {
     pub observer: Option<Arc<dyn Observer>>,
     /// Set from outside to end a run between two statements.
     pub interrupt: Option<Arc<AtomicBool>>,
+    /// Set from outside to break off the statement under way, too, where the database can: it is taken
+    /// back, and the run ends as interrupted.
+    pub break_off: Option<Arc<AtomicBool>>,
 }
 
 impl std::fmt::Debug for EngineOptions {
@@ -125,10 +128,13 @@ impl MigrationEngine {
         {
             return Err(unknown_tag(tag, "the given migrations"));
         }
-        if let Some(head) = self.backend.head().await?
-            && head.complete.iter().any(|digest| digest == set.digest())
-        {
-            return Ok(Report::default());
+        match self.backend.head().await {
+            Ok(Some(head)) if head.complete.iter().any(|digest| digest == set.digest()) => {
+                return Ok(Report::default());
+            }
+            // What cannot be looked at now is waited for with the lock.
+            Err(error) if error.kind() != ErrorKind::Locked => return Err(error),
+            _ => {}
         }
         set.validate()?;
         self.locked(async |run| run.up(set, extent).await).await
@@ -229,6 +235,9 @@ impl MigrationEngine {
         let mut session = self.backend.lock(&actor, &self.options.patience).await?;
         if let Some(observer) = &self.options.observer {
             observer.event(&Event::Locked);
+        }
+        if let Some(break_off) = &self.options.break_off {
+            session.heed(break_off.clone()).await;
         }
         let entries = match session.summaries().await {
             Ok(entries) => entries,

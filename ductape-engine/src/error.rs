@@ -22,6 +22,8 @@ pub struct DbError {
     pub busy: bool,
     /// Where it refused to break what hangs on the change: what to do about it.
     pub refused: Option<&'static str>,
+    /// Whether it broke the statement off because it was asked to, and took it back.
+    pub broken_off: bool,
 }
 
 impl DbError {
@@ -34,6 +36,7 @@ impl DbError {
             connection: false,
             busy: false,
             refused: None,
+            broken_off: false,
         }
     }
 
@@ -63,6 +66,13 @@ impl DbError {
     #[must_use]
     pub fn refused(mut self, hint: &'static str) -> Self {
         self.refused = Some(hint);
+        self
+    }
+
+    /// Says whether the statement was broken off because somebody asked for it, and taken back.
+    #[must_use]
+    pub fn broken_off(mut self, broken_off: bool) -> Self {
+        self.broken_off = broken_off;
         self
     }
 
@@ -363,15 +373,23 @@ impl From<DbError> for Error {
             ErrorKind::Refused
         } else if error.busy {
             ErrorKind::Locked
+        } else if error.broken_off {
+            ErrorKind::Interrupted
         } else {
             ErrorKind::Database
         };
-        let hint = if error.busy {
-            Some("another program has the database; run again when it is done")
-        } else {
-            error.refused
+        let (message, hint) = match kind {
+            ErrorKind::Interrupted => (
+                "interrupted; the statement under way was broken off and taken back".to_owned(),
+                Some("`ductape up` goes on from there"),
+            ),
+            ErrorKind::Locked => (
+                error.message,
+                Some("another program has the database; run again when it is done"),
+            ),
+            _ => (error.message, error.refused),
         };
-        let mut result = Self::of(kind, error.message);
+        let mut result = Self::of(kind, message);
         let details = result.details_mut();
         details.hint = hint.map(str::to_owned);
         details.code = error.code;

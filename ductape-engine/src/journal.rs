@@ -475,10 +475,18 @@ impl Run<'_> {
         if details.statement.is_none() {
             details.statement = shown;
         }
+        let mut progress = entry.progress.clone();
         if matches!(error, Error::Interrupted(_)) {
+            // The database says that it took the statement back: it is not in doubt.
+            if error.details().code.is_some() && progress.started {
+                progress.started = false;
+                let put = Self::progress_put(entry, entry.steps_done as usize, progress);
+                if let Err(problem) = self.session.record(&[put]).await {
+                    tracing::warn!(tag = %entry.tag, ?problem, "what is not in doubt could not be recorded");
+                }
+            }
             return error;
         }
-        let mut progress = entry.progress.clone();
         // A statement in doubt stays in doubt; of every other one it is known that it was not done.
         progress.started = matches!(error, Error::Undecided(_)) && entry.progress.started;
         progress.error = Some(error.details().message.clone());
@@ -584,11 +592,11 @@ pub(crate) fn in_the_way(
     } else {
         format!(", for instance {}", answer.examples.join(", "))
     };
-    Error::of(
-        ErrorKind::Refused,
-        format!("{} {} stand in the way{examples}", answer.count, guard.rows),
-    )
-    .hint(guard.hint.clone())
+    let told = match (answer.count, guard.rows.strip_prefix("rows")) {
+        (1, Some(rest)) => format!("1 row{rest} stands in the way{examples}"),
+        (count, _) => format!("{count} {} stand in the way{examples}", guard.rows),
+    };
+    Error::of(ErrorKind::Refused, told).hint(guard.hint.clone())
 }
 
 /// Where a raw step stands of which nothing is known but whether the catalog moved.

@@ -163,7 +163,7 @@ fn against_file(
         MigrationState::Missing => (
             DifferenceKind::Missing,
             format!(
-                "{tag} is applied, and has no file; bring it back with `ductape export`, or take its entry away with `ductape repair --forget {tag}`"
+                "{tag} is applied, and has no file; what it said is shown by `ductape show {tag}`; bring the file back, or take its entry away with `ductape repair --forget {tag}`"
             ),
         ),
         MigrationState::OutOfOrder => (

@@ -475,6 +475,142 @@ async fn what_is_there_already_is_nothing_to_do_or_told() {
 }
 
 #[tokio::test]
+async fn what_others_made_is_the_same_in_small_letters_and_without_names() {
+    let base = Base::after(T).await;
+    let id = r#""id": {"type": "integer", "primaryKey": true}"#;
+    for (table, fields) in [
+        ("id integer primary key", format!("{{{id}}}")),
+        ("id integer primary key, a varchar (20) not null unique", format!(r#"{{{id}, "a": {{"type": "string", "length": 20, "required": true, "unique": true}}}}"#)),
+        ("a timestamp default current_timestamp, b boolean default 1", r#"{"a": {"type": "timestamp", "default": {"now": true}}, "b": {"type": "boolean", "default": true}}"#.to_owned()),
+        ("a decimal(10, 2), b bigint, c Datetime", r#"{"a": {"type": "decimal", "precision": 10, "scale": 2}, "b": "bigint", "c": "datetime"}"#.to_owned()),
+        // What SQLite cannot hold is no difference.
+        ("a json_text", r#"{"a": {"type": "array", "items": "integer", "comment": "c"}}"#.to_owned()),
+    ] {
+        base.sql(&format!("DROP TABLE IF EXISTS o; CREATE TABLE o ({table})")).await;
+        let create = |guard: bool| {
+            format!(r#"[{{"type": "createCollection", "name": "o", "fields": {fields}, "sqlOptions": {{"ifNotExists": {guard}}}}}]"#)
+        };
+        base.there_and_back(&create(true)).await;
+        match base.up(&create(false)).await.unwrap_err() {
+            Error::AlreadyExists { same, .. } => assert!(same, "{table}"),
+            other => panic!("{table}: {other}"),
+        }
+    }
+    base.sql("DROP TABLE o; CREATE TABLE o (id integer primary key, a text, b text)")
+        .await;
+    let other = format!(
+        r#"[{{"type": "createCollection", "name": "o", "fields": {{{id}, "a": "uuid", "c": "text"}}}}]"#
+    );
+    let error = base.up(&other).await.unwrap_err().to_string();
+    for told in ["fields.a.type is \"text\" there", "no fields.c", "fields.b"] {
+        assert!(error.contains(told), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn words_that_others_use_for_types_are_understood_and_kept() {
+    let base = Base::after(T).await;
+    base.sql("CREATE TABLE o (id INTEGER PRIMARY KEY, a bool DEFAULT 0, b JSON, c TIMESTAMPTZ, d datetime(6), e int8, f nvarchar(5))").await;
+    let live = base.engine.live_schema().await.unwrap();
+    let table = live.collections().find(|c| c.name.as_str() == "o").unwrap();
+    let types: Vec<String> = table
+        .fields
+        .iter()
+        .map(|field| field.field_type.name().to_string())
+        .collect();
+    assert_eq!(
+        types,
+        [
+            "integer",
+            "boolean",
+            "json",
+            "timestamp",
+            "datetime",
+            "bigint",
+            "string"
+        ]
+    );
+    base.sql("INSERT INTO o (id) VALUES (1)").await;
+    base.there_and_back(r#"[{"type": "update", "collection": "o", "set": {"a": true, "b": {"value": {"x": 1}}, "c": "2024-01-15T14:30:52Z"}}]"#).await;
+    assert_eq!(base.ask("SELECT b FROM o").await, [r#"{"x":1}"#]);
+    // A table that is written anew keeps the words.
+    base.up(r#"[{"type": "modifyField", "collection": "o", "field": "f", "changes": {"required": true}, "using": {"sqlite": "coalesce(f, '')"}}]"#)
+        .await
+        .unwrap();
+    let types = base.ask("SELECT type FROM pragma_table_info('o')").await;
+    assert_eq!(
+        types,
+        [
+            "INTEGER",
+            "bool",
+            "JSON",
+            "TIMESTAMPTZ",
+            "datetime(6)",
+            "int8",
+            "nvarchar(5)"
+        ]
+    );
+}
+
+#[tokio::test]
+async fn letters_and_truths_are_as_on_other_databases() {
+    let base = Base::after(r#"[{"type": "createCollection", "name": "t", "fields": {
+        "id": {"type": "integer", "primaryKey": true}, "a": "text", "b": "text", "n": "integer", "t": "boolean",
+        "d": {"type": "decimal", "precision": 10, "scale": 2}}}]"#).await;
+    base.sql("INSERT INTO t (id, a, n, t) VALUES (1, 'ÖDÖN é', 5, 1), (2, 'Straße ΑΒΓ Дом 日本 İ', 0, 0), (3, NULL, NULL, NULL), (4, 'Plain', 7, 1)").await;
+    let set = async |field: &str, value: &str| {
+        base.up(&format!(
+            r#"[{{"type": "update", "collection": "t", "set": {{"{field}": {value}}}}}]"#
+        ))
+        .await
+        .unwrap();
+        base.ask(&format!("SELECT CAST({field} AS TEXT) FROM t ORDER BY id"))
+            .await
+    };
+    assert_eq!(
+        set("b", r#"{"lower": {"field": "a"}}"#).await,
+        ["ödön é", "straße αβγ дом 日本 İ", "-", "plain"]
+    );
+    assert_eq!(
+        set("b", r#"{"upper": {"field": "a"}}"#).await,
+        ["ÖDÖN É", "STRAßE ΑΒΓ ДОМ 日本 İ", "-", "PLAIN"]
+    );
+    assert_eq!(
+        set("b", r#"{"upper": {"concat": [{"field": "a"}, "é'"]}}"#).await,
+        ["ÖDÖN ÉÉ'", "STRAßE ΑΒΓ ДОМ 日本 İÉ'", "É'", "PLAINÉ'"]
+    );
+    assert_eq!(
+        set("b", r#"{"lower": {"field": "n"}}"#).await,
+        ["5", "0", "-", "7"]
+    );
+    assert_eq!(
+        set("b", r#"{"concat": [{"field": "t"}, true]}"#).await,
+        ["truetrue", "falsetrue", "true", "truetrue"]
+    );
+    assert_eq!(
+        set("b", r#"{"cast": {"field": "t"}, "to": "text"}"#).await,
+        ["true", "false", "-", "true"]
+    );
+    assert_eq!(
+        set("t", r#"{"cast": {"field": "n"}, "to": "boolean"}"#).await,
+        ["1", "0", "-", "1"]
+    );
+    assert_eq!(
+        set(
+            "t",
+            r#"{"cast": {"coalesce": [{"field": "b"}, "off"]}, "to": "boolean"}"#
+        )
+        .await,
+        ["1", "0", "0", "1"]
+    );
+    // A decimal keeps the digits that it is declared with.
+    assert_eq!(
+        set("d", r#"{"divide": [{"field": "n"}, 3]}"#).await,
+        ["1.67", "0", "-", "2.33"]
+    );
+}
+
+#[tokio::test]
 async fn every_shape_of_the_model_comes_and_goes() {
     let base = Base::after(T).await;
     base.sql("INSERT INTO t (id, a, b) VALUES (1, 1, 'x'), (2, 2, NULL)")

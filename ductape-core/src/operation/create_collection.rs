@@ -632,7 +632,7 @@ fn unlike(made: &Collection, existing: &Collection) -> String {
         .take(SHOWN)
         .map(|found| match found.kind {
             DifferenceKind::Missing => format!("it has no {}", found.path),
-            DifferenceKind::Unexpected => format!("it has {}", found.path),
+            DifferenceKind::Unexpected => format!("it has {}, {}", found.path, found.live),
             _ => format!(
                 "{} is {} there, and would be {}",
                 found.path, found.live, found.recorded

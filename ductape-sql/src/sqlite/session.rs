@@ -25,6 +25,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row, SqliteConnection, Sql
 use std::collections::BTreeSet;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
@@ -64,7 +65,7 @@ impl SqliteBackend {
                     .hint("write sqlite://FILE or sqlite::memory:")
             })?
             .foreign_keys(true)
-            .busy_timeout(Duration::from_secs(5))
+            .busy_timeout(BUSY)
             .disable_statement_logging();
         // SQLite takes an empty name for a file that goes with its connection, and ends one at a NUL.
         let name = options.get_filename().as_os_str();
@@ -94,6 +95,11 @@ impl SqliteBackend {
 
     /// A connection; nothing if it is for looking and the file is not there.
     async fn connect(&self, write: bool) -> Result<Option<Held>, DbError> {
+        self.connect_with(write, BUSY).await
+    }
+
+    /// The same; one of its own waits so long where another connection is at it.
+    async fn connect_with(&self, write: bool, busy: Duration) -> Result<Option<Held>, DbError> {
         if let Some(pool) = &self.pool {
             return Ok(Some(Held::Lent(Lent::from(pool, write).await?)));
         }
@@ -111,13 +117,11 @@ impl SqliteBackend {
         if !write && !self.options.get_filename().exists() {
             return Ok(None);
         }
+        let options = self.options.clone().busy_timeout(busy);
         let options = if write {
-            self.options.clone().create_if_missing(true)
+            options.create_if_missing(true)
         } else {
-            self.options
-                .clone()
-                .read_only(true)
-                .create_if_missing(false)
+            options.read_only(true).create_if_missing(false)
         };
         Ok(Some(Held::Own(Box::new(self.open(options).await?))))
     }
@@ -132,8 +136,8 @@ impl SqliteBackend {
         })
     }
 
-    async fn reader(&self) -> Result<SqliteSession, Error> {
-        let connection = self.connect(false).await?;
+    async fn reader(&self, busy: Duration) -> Result<SqliteSession, Error> {
+        let connection = self.connect_with(false, busy).await?;
         let mut reader = SqliteSession {
             connection,
             names: self.names.clone(),
@@ -145,7 +149,30 @@ impl SqliteBackend {
         reader.find_ledger().await?;
         Ok(reader)
     }
+
+    /// Why the lock was not got: somebody has it, or another program the file.
+    async fn held(&self, seen: Option<Holder>, waited: Duration) -> Error {
+        let mut holder = seen;
+        if holder.is_none()
+            && let Ok(mut reader) = self.reader(Duration::from_millis(100)).await
+        {
+            holder = reader.holder().await.ok().flatten();
+        }
+        if holder.is_some() {
+            return Error::locked(holder.as_ref(), waited);
+        }
+        let file = self.options.get_filename().display();
+        let waited = waited.as_secs_f64();
+        Error::of(
+            ErrorKind::Locked,
+            format!("another program is at the file {file}; waited {waited} s"),
+        )
+        .hint("wait for it to end; --wait says for how long")
+    }
 }
+
+/// How long a connection waits where another one is at the file.
+const BUSY: Duration = Duration::from_secs(5);
 
 fn reason(error: &sqlx::Error) -> String {
     match error {
@@ -162,7 +189,12 @@ fn db_error(error: &sqlx::Error) -> DbError {
     let would_break = ["error in view ", "error in trigger ", "error in index "]
         .iter()
         .any(|start| message.starts_with(start));
-    let error = DbError::new(message).busy(is_busy(error)).code(code);
+    // SQLITE_INTERRUPT (9): only `heed` does it.
+    let broken_off = code.as_deref() == Some("9");
+    let error = DbError::new(message)
+        .busy(is_busy(error))
+        .broken_off(broken_off)
+        .code(code);
     match would_break {
         true => error.refused(
             "take what it names away with raw before it, and make it again afterwards in the new words",
@@ -242,7 +274,7 @@ impl Backend for SqliteBackend {
     }
 
     async fn read(&self) -> Result<Box<dyn Reader>, Error> {
-        Ok(Box::new(self.reader().await?))
+        Ok(Box::new(self.reader(BUSY).await?))
     }
 
     async fn lock(&self, actor: &Actor, patience: &Patience) -> Result<Box<dyn Session>, Error> {
@@ -251,8 +283,10 @@ impl Backend for SqliteBackend {
         let mut holder = None;
         let mut pause = Duration::from_millis(5);
         loop {
+            // No longer than what is left of the wait.
+            let left = patience.wait.saturating_sub(started.elapsed()).min(BUSY);
             let mut session = SqliteSession {
-                connection: self.connect(true).await?,
+                connection: self.connect_with(true, left).await?,
                 names: self.names.clone(),
                 has_ledger: false,
                 lease: LeaseRow::default(),
@@ -260,7 +294,11 @@ impl Backend for SqliteBackend {
                 released: true,
             };
             let wait = match session.try_lock(actor, patience, &mut watch).await {
-                Ok(Decision::Take) => return Ok(Box::new(session)),
+                Ok(Decision::Take) => {
+                    let busy = format!("PRAGMA busy_timeout = {}", BUSY.as_millis());
+                    session.execute(&busy).await?;
+                    return Ok(Box::new(session));
+                }
                 Ok(Decision::Wait(wait)) => {
                     holder = session.lease.holder();
                     wait.min(pause)
@@ -271,7 +309,7 @@ impl Backend for SqliteBackend {
             // A database in memory has one connection: let it go while waiting.
             drop(session);
             if started.elapsed() >= patience.wait {
-                return Err(Error::locked(holder.as_ref(), patience.wait));
+                return Err(self.held(holder, patience.wait).await);
             }
             tokio::time::sleep(wait).await;
             pause = (pause * 2).min(Duration::from_millis(100));
@@ -1135,6 +1173,19 @@ impl Session for SqliteSession {
                 self.abandon().await;
                 Err(error.into())
             }
+        }
+    }
+
+    async fn heed(&mut self, break_off: Arc<AtomicBool>) {
+        // Often enough for a person, and too seldom to be felt.
+        const OPERATIONS: i32 = 100_000;
+        let Ok(connection) = self.connection() else {
+            return;
+        };
+        if let Ok(mut handle) = connection.lock_handle().await {
+            handle.set_progress_handler(OPERATIONS, move || {
+                !break_off.swap(false, Ordering::Relaxed)
+            });
         }
     }
 

@@ -84,20 +84,6 @@ impl Config {
             reader.text(product, "product", "name")?;
             config.migrations = reader.text(product, "product", "migrations")?;
         }
-        match table.get("default") {
-            Some(Value::String(text)) => {
-                let (database, env) = text.split_once('.').unwrap_or((text, ""));
-                config.default_database = Some(database.to_owned()).filter(|d| !d.is_empty());
-                config.default_env = Some(env.to_owned()).filter(|env| !env.is_empty());
-            }
-            _ => {
-                if let Some(default) = reader.table(table, "", "default")? {
-                    reader.known(default, "default", &["database", "env"])?;
-                    config.default_database = reader.text(default, "default", "database")?;
-                    config.default_env = reader.text(default, "default", "env")?;
-                }
-            }
-        }
         let databases = reader.table(table, "", "databases")?;
         for name in databases.iter().flat_map(|databases| databases.keys()) {
             let Some(environments) = databases
@@ -115,7 +101,36 @@ impl Config {
                 }
             }
         }
+        match table.get("default") {
+            Some(Value::String(text)) => config.default_to(text)?,
+            _ => {
+                if let Some(default) = reader.table(table, "", "default")? {
+                    reader.known(default, "default", &["database", "env"])?;
+                    config.default_database = reader.text(default, "default", "database")?;
+                    config.default_env = reader.text(default, "default", "env")?;
+                }
+            }
+        }
         Ok(config)
+    }
+
+    /// `DATABASE.ENV`, or the name of either alone.
+    fn default_to(&mut self, text: &str) -> Result<(), Failure> {
+        let is_database = |name: &str| self.environments.iter().any(|e| e.database == name);
+        let is_env = |name: &str| self.environments.iter().any(|e| e.env == name);
+        let (database, env) = match text.split_once('.') {
+            Some((database, env)) => (Some(database), Some(env)),
+            None if is_database(text) => (Some(text), None),
+            None if is_env(text) => (None, Some(text)),
+            None => {
+                let why =
+                    format!("default: there is neither a database nor an environment {text:?}");
+                return Err(wrong(&self.path, why).hint("write default = \"DATABASE.ENV\""));
+            }
+        };
+        self.default_database = database.map(str::to_owned);
+        self.default_env = env.map(str::to_owned);
+        Ok(())
     }
 
     /// The folder of the migrations, which the configuration names from where it stands.

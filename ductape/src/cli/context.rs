@@ -21,6 +21,8 @@ pub struct Context {
     global: Global,
     /// Set when a run is to end between two statements.
     pub interrupt: Arc<AtomicBool>,
+    /// Set when the statement under way is no longer waited for.
+    pub break_off: Arc<AtomicBool>,
     /// Set once a run has the lock.
     pub under_lock: Arc<AtomicBool>,
 }
@@ -37,6 +39,7 @@ impl Context {
         Self {
             global,
             interrupt: Arc::default(),
+            break_off: Arc::default(),
             under_lock: Arc::default(),
         }
     }
@@ -139,6 +142,7 @@ impl Context {
             lease: change.lease,
         };
         options.interrupt = Some(self.interrupt.clone());
+        options.break_off = Some(self.break_off.clone());
         options.observer = Some(Arc::new(Watch::new(&self.global, self.under_lock.clone())));
         let mut connected = self.connect_with(options).await?;
         connected.engine.options_mut().forbid_data_loss =

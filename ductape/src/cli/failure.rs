@@ -209,11 +209,24 @@ pub fn tell_misuse(error: &clap::Error) -> ExitCode {
     let mut paragraphs = rendered
         .split("\n\n")
         .map(|paragraph| paragraph.trim().trim_start_matches("error: "));
-    let mut failure = Failure::usage(paragraphs.next().unwrap_or("the command line is wrong"));
-    let rest: Vec<&str> = paragraphs
+    let first = paragraphs.next().unwrap_or("the command line is wrong");
+    let rest = paragraphs
         .map(|paragraph| paragraph.trim_start_matches("tip: "))
-        .filter(|paragraph| !paragraph.is_empty() && !paragraph.starts_with("For more information"))
+        .filter(|paragraph| {
+            !paragraph.is_empty() && !paragraph.starts_with("For more information")
+        });
+    // Instead of an error there may be the whole help, where only its usage is to the point.
+    let help = error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+    let rest: Vec<&str> = rest
+        .filter(|paragraph| {
+            !help || paragraph.starts_with("Usage:") || paragraph.starts_with("Commands:")
+        })
         .collect();
+    let mut failure = Failure::usage(if help {
+        "a subcommand is missing"
+    } else {
+        first
+    });
     if !rest.is_empty() {
         failure = failure.hint(rest.join("; ").replace('\n', " "));
     }

@@ -9,6 +9,9 @@ use std::time::Duration;
 /// How long a statement that is under way is waited for.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// How long a database may take to break a statement off, where it can.
+const BREAK: Duration = Duration::from_secs(3);
+
 /// Does some work until it is done, or until a signal ends it.
 ///
 /// # Errors
@@ -33,8 +36,14 @@ pub async fn heeding<T>(
     }
     tokio::select! {
         biased;
+        outcome = &mut work => return outcome,
+        () = enough() => {}
+    }
+    context.break_off.store(true, Ordering::Relaxed);
+    tokio::select! {
+        biased;
         outcome = &mut work => outcome,
-        () = enough() => Err(Failure::of(
+        () = tokio::time::sleep(BREAK) => Err(Failure::of(
             ErrorKind::Interrupted,
             "interrupted; the statement under way was left to go on in the database",
         )

@@ -210,6 +210,38 @@ fn a_protected_environment_loses_no_data_without_leave() {
 }
 
 #[test]
+fn the_default_names_a_database_an_environment_or_both() {
+    let sandbox = configured();
+    let said = |default: &str| {
+        sandbox.write(
+            "ductape.toml",
+            CONFIG.replace("default = \"main.dev\"", default),
+        );
+        finish(
+            sandbox
+                .command(["--json", "up", "--dry-run"])
+                .env("PLACE", "."),
+        )
+    };
+    let of = |default: &str| {
+        said(default).succeeds();
+        finish(sandbox.command(["-v", "status"]).env("PLACE", "."))
+            .succeeds()
+            .stderr
+    };
+    assert!(of("default = \"other.dev\"").contains("other.dev"));
+    assert!(of("default = \"other\"").contains("other.dev"));
+    assert!(of("[default]\ndatabase = \"main\"\nenv = \"dev\"").contains("main.dev"));
+    sandbox.write(
+        "ductape.toml",
+        CONFIG.replace("default = \"main.dev\"", "default = \"dev\""),
+    );
+    let status = finish(&mut sandbox.command(["-v", "status", "--database", "main"])).succeeds();
+    assert!(status.stderr.contains("main.dev"), "{status:?}");
+    said("default = \"nothing\"").fails(2, "invalid");
+}
+
+#[test]
 fn nor_does_it_on_the_way_back() {
     let sandbox = configured();
     sandbox.write("ductape.toml", CONFIG.replace("requires = \"dev\"", ""));

@@ -366,6 +366,48 @@ fn schema_is_that_on_record_or_live() {
 }
 
 #[test]
+fn a_collection_of_the_schema_is_an_operation_that_makes_it() {
+    let sandbox = Sandbox::new();
+    sandbox.sql(
+        "CREATE TABLE users (id integer PRIMARY KEY, email varchar(255) NOT NULL UNIQUE, at timestamp DEFAULT CURRENT_TIMESTAMP);
+         CREATE TABLE pairs (a INTEGER, b INTEGER, PRIMARY KEY (b, a));",
+    );
+    let live = sandbox.json(["schema", "--live"]).succeeds().document();
+    let users = &live["collections"][1];
+    assert_eq!(
+        users["fields"],
+        json!([
+            { "name": "id", "type": "integer", "primaryKey": true },
+            { "name": "email", "type": "string", "length": 255, "required": true, "unique": true },
+            { "name": "at", "type": "timestamp", "default": { "now": true } },
+        ])
+    );
+    assert_eq!(
+        users["constraints"],
+        json!([
+            { "name": "pk_users_id", "type": "primaryKey", "columns": ["id"] },
+            { "name": "uq_users_email", "type": "unique", "columns": ["email"] },
+        ])
+    );
+    // The order of a key is not that of the fields: then only the constraint says it.
+    assert_eq!(
+        live["collections"][0]["constraints"][0]["columns"],
+        json!(["b", "a"])
+    );
+    sandbox.migration("20240101_000000_again", live["collections"].clone());
+    sandbox
+        .without_database(["--url", "sqlite://other.db", "up"])
+        .succeeds();
+    let again = sandbox.without_database(["--url", "sqlite://other.db", "schema", "--live"]);
+    assert_eq!(again.succeeds().document(), live);
+    let error = sandbox.json(["up"]).fails(4, "alreadyExists");
+    assert!(
+        error["message"].as_str().unwrap().contains("just as"),
+        "{error}"
+    );
+}
+
+#[test]
 fn verify_finds_differences() {
     let sandbox = Sandbox::applied();
     let found = sandbox.json(["verify"]).succeeds().document();

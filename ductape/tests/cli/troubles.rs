@@ -87,14 +87,50 @@ fn another_program_has_the_file() {
     let started = Instant::now();
     let error = sandbox.json(["down", "--wait", "1"]).fails(5, "locked");
     assert!(
-        started.elapsed() < Duration::from_secs(13),
+        started.elapsed() < Duration::from_secs(8),
         "{:?}",
         started.elapsed()
     );
     assert!(error["hint"].is_string());
-    sandbox.json(["status"]).fails(5, "locked");
+    assert!(
+        error["message"]
+            .as_str()
+            .unwrap()
+            .contains("another program"),
+        "{error}"
+    );
+    let error = sandbox.json(["status"]).fails(5, "locked");
+    assert!(error["hint"].is_string());
+    // Who waits long enough comes through.
+    sandbox.json(["up"]).succeeds();
     holder.join().unwrap();
     sandbox.json(["down", "--wait", "1"]).succeeds();
+}
+
+#[test]
+fn who_holds_the_lock_is_told_also_in_the_middle_of_their_transaction() {
+    let sandbox = Sandbox::applied();
+    sandbox.sql(
+        r#"UPDATE ductape_state SET value = '{"owner":"somebody:1","host":"elsewhere","since":"2026-01-01T00:00:00Z","nonce":7,"leaseMs":600000,"fence":9}' WHERE key = 'lock'"#,
+    );
+    let file = sandbox.at("app.db");
+    let holder = std::thread::spawn(move || {
+        on_file(
+            &file,
+            "BEGIN IMMEDIATE; CREATE TABLE theirs (a)",
+            Duration::from_secs(6),
+        );
+    });
+    std::thread::sleep(Duration::from_millis(500));
+    for wait in ["0", "1"] {
+        let started = Instant::now();
+        let error = sandbox.json(["down", "--wait", wait]).fails(5, "locked");
+        let took = started.elapsed();
+        assert!(took < Duration::from_millis(2500), "{wait}: {took:?}");
+        let message = error["message"].as_str().unwrap();
+        assert!(message.contains("somebody:1"), "{message}");
+    }
+    holder.join().unwrap();
 }
 
 #[test]
