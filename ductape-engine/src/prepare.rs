@@ -9,8 +9,8 @@ use ductape_core::operation::{CreateCollection, Naming};
 use ductape_core::operation::{SchemaError, SchemaErrorKind};
 use ductape_core::schema::Constraint;
 use ductape_core::{
-    Collection, Compiler, Context, Direction, Inverse, Irreversible, Migration, Operation, Refusal,
-    ResolveError, Resolved, RiskKind, Schema, Step, Tag, resolve, way_back,
+    Collection, Compiler, Context, Direction, Inverse, Irreversible, Migration, Name, Operation,
+    Refusal, ResolveError, Resolved, RiskKind, Schema, Step, Tag, resolve, way_back,
 };
 use serde_json::Value;
 use std::borrow::Cow;
@@ -108,26 +108,46 @@ pub(crate) fn prepare(
 fn adopt(compiler: &dyn Compiler, operations: &mut Cow<'_, [Operation]>, schema: &mut Schema) {
     let naming = compiler.capabilities().naming();
     for place in 0..operations.len() {
-        let Some(Operation::CreateCollection(create)) = operations.get(place) else {
+        let Some((earlier, [Operation::CreateCollection(create), ..])) =
+            operations.split_at_checked(place)
+        else {
             continue;
         };
+        // What is there by then is another one, if any is.
+        if earlier
+            .iter()
+            .any(|earlier| may_touch(earlier, &create.name))
+        {
+            continue;
+        }
         let (Some(existing), Ok(made)) = (
             schema.collection(&create.name).cloned(),
             create.made(schema, &naming),
         ) else {
             continue;
         };
-        let alike = named_as(&made, &existing, &naming);
-        if *existing == made || compiler.normalize(&alike) != compiler.normalize(&existing) {
+        if *existing == made {
             continue;
         }
+        let alike = named_as(&made, &existing, &naming);
         let mut spelled = CreateCollection::of(&alike);
         spelled.allow.clone_from(&create.allow);
         Arc::make_mut(&mut spelled.options).sql.if_not_exists = create.options.sql.if_not_exists;
         if let Some(operation) = operations.to_mut().get_mut(place) {
             *operation = spelled.into();
         }
-        schema.put(alike);
+        if compiler.normalize(&alike) == compiler.normalize(&existing) {
+            schema.put(alike);
+        }
+    }
+}
+
+/// Whether a collection may be another one after an operation.
+fn may_touch(operation: &Operation, collection: &Name) -> bool {
+    match operation {
+        Operation::Raw(_) | Operation::Restore(_) => true,
+        Operation::RenameCollection(rename) if rename.to == *collection => true,
+        operation => operation.collection() == Some(collection),
     }
 }
 

@@ -239,6 +239,49 @@ async fn what_a_raw_statement_sets_does_not_reach_the_next_migration() {
     assert!(engine.verify().await.unwrap().ok);
 }
 
+#[tokio::test]
+async fn a_table_that_others_made_is_known_whatever_its_keys_are_called() {
+    let mut scene = Scene::new().await;
+    scene
+        .run("CREATE TABLE t (id integer PRIMARY KEY, a varchar(20) UNIQUE)")
+        .await;
+    let engine = scene.database().await.engine();
+    let fields = r#""fields": {"id": {"type": "integer", "primaryKey": true}, "a": {"type": "string", "length": 20, "unique": true}}"#;
+    let migration = |name: &str, up: String| {
+        let up = Migration::parse_operations(&up).unwrap();
+        Migration::new(name, None, up, None).unwrap()
+    };
+    let create =
+        |more: &str| format!(r#"{{"type": "createCollection", "name": "t", {fields}{more}}}"#);
+    let guard = create(r#", "sqlOptions": {"ifNotExists": true}"#);
+    let guarded = migration("guarded", format!("[{guard}]"));
+    let report = engine.up(&guarded).await.unwrap();
+    assert_eq!(report.applied.first().unwrap().statements, 0);
+    let plain = migration("plain", format!("[{}]", create("")));
+    match engine.up(&plain).await.unwrap_err() {
+        ductape::Error::AlreadyExists { same, .. } => assert!(same),
+        other => panic!("{other}"),
+    }
+    let other = create("").replace("20", "21");
+    let told = engine
+        .up(&migration("other", format!("[{other}]")))
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(
+        told.contains("fields.a.length is 20 there") && !told.contains("_pkey"),
+        "{told}"
+    );
+    // One that is dropped first is made with names of its own.
+    let drop = r#"{"type": "dropCollection", "name": "t"}"#;
+    let anew = migration("anew", format!("[{drop}, {}]", create("")));
+    engine.up(&anew).await.unwrap();
+    let names = "SELECT string_agg(conname, ',' ORDER BY conname) FROM pg_constraint WHERE conrelid = 't'::regclass";
+    assert_eq!(scene.ask(names).await, "pk_t_id,uq_t_a");
+    engine.down(&anew).await.unwrap();
+    assert_eq!(scene.ask(names).await, "t_a_key,t_pkey");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_schema_of_the_url_holds_tables_and_ledger() {
     let mut scene = Scene::new().await;
