@@ -272,6 +272,15 @@ pub struct Effect {
 }
 
 impl Effect {
+    /// Something is made.
+    pub fn made(target: Target) -> Self {
+        Self {
+            target,
+            before: Mark::Absent,
+            after: Mark::Present,
+        }
+    }
+
     /// What is known of a statement in the database's own language from its first word: whether it
     /// always changes the catalog (absent, then present), can be run again without harm (absent, then
     /// absent), or neither (present, then present).

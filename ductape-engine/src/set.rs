@@ -7,10 +7,25 @@ use sha2::{Digest, Sha256};
 use std::collections::HashSet;
 
 /// The migrations that a program or a folder has, in the order in which they are applied.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct MigrationSet {
     migrations: Vec<Migration>,
     digest: String,
+    /// The digest so far, after each so many migrations.
+    digests: Vec<Sha256>,
+}
+
+/// After how many migrations the digest so far is kept: where the first ones of a long set are the ones
+/// that a database has, they are not hashed again.
+const KEPT_EVERY: usize = 1000;
+
+impl std::fmt::Debug for MigrationSet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MigrationSet")
+            .field("migrations", &self.migrations)
+            .field("digest", &self.digest)
+            .finish_non_exhaustive()
+    }
 }
 
 impl MigrationSet {
@@ -42,8 +57,17 @@ impl MigrationSet {
         if !problems.is_empty() {
             return Err(Problems(problems).into());
         }
-        let digest = digest_of(&migrations);
-        Ok(Self { migrations, digest })
+        let mut hash = Sha256::new();
+        let mut digests = Vec::with_capacity(migrations.len() / KEPT_EVERY);
+        for some in migrations.chunks(KEPT_EVERY) {
+            digests.push(hash.clone());
+            hash_of(some, &mut hash);
+        }
+        Ok(Self {
+            migrations,
+            digest: digest_of(hash),
+            digests,
+        })
     }
 
     /// What contradicts itself over the whole set, without a database.
@@ -95,7 +119,14 @@ impl MigrationSet {
 
     /// The digest of a set of only the first ones, so many.
     pub(crate) fn digest_of_first(&self, count: usize) -> Option<String> {
-        Some(digest_of(self.migrations.get(..count)?))
+        let first = self.migrations.get(..count)?;
+        let kept = count / KEPT_EVERY;
+        let (mut hash, from) = match self.digests.get(kept) {
+            Some(hash) => (hash.clone(), kept * KEPT_EVERY),
+            None => (Sha256::new(), 0),
+        };
+        hash_of(first.get(from..)?, &mut hash);
+        Some(digest_of(hash))
     }
 
     /// How many there are.
@@ -109,15 +140,43 @@ impl MigrationSet {
     }
 }
 
-fn digest_of(migrations: &[Migration]) -> String {
-    let mut hash = Sha256::new();
+fn hash_of(migrations: &[Migration], hash: &mut Sha256) {
     for migration in migrations {
         hash.update(migration.tag().map_or(migration.name(), |tag| tag.as_str()));
         hash.update([0]);
         hash.update(migration.checksum().as_str());
         hash.update([0]);
     }
+}
+
+fn digest_of(hash: Sha256) -> String {
     let digest = hash.finalize();
     let digits = digest.iter().take(16).map(|byte| format!("{byte:02x}"));
     digits.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn the_digest_of_the_first_ones_is_that_of_a_set_of_them() {
+        let set = |count: usize| {
+            let migrations = (0..count).map(|place| {
+                let text = format!(
+                    r#"{{"format": 1, "tag": "20240101_00{:02}{:02}_m", "up": [{{"type": "dropCollection", "name": "t"}}]}}"#,
+                    place / 60,
+                    place % 60
+                );
+                Migration::parse(&text).unwrap()
+            });
+            MigrationSet::new(migrations).unwrap()
+        };
+        let whole = set(2100);
+        for count in [0, 1, 999, 1000, 1001, 2000, 2099, 2100] {
+            assert_eq!(whole.digest_of_first(count).unwrap(), set(count).digest());
+        }
+        assert_eq!(whole.digest_of_first(2101), None);
+    }
 }

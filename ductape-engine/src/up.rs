@@ -7,10 +7,13 @@ use crate::matching::{as_operations, match_set};
 use crate::prepare::{Prepared, Unprepared, forbid_loss, prepare, refuse_temporary};
 use crate::run::{Run, check_guards};
 use crate::set::MigrationSet;
-use ductape_core::{Direction, Migration, Operation, Schema, Tag};
+use ductape_core::{Direction, Migration, Name, Operation, Schema, Tag};
+use std::collections::BTreeSet;
 
 /// The most units that are handed to a session at once: between two of these a run can be interrupted.
 const CHUNK: usize = 64;
+/// The same, counting those that change nothing but new and empty collections, which takes no time.
+const QUICK_CHUNK: usize = 1024;
 
 impl Run<'_> {
     pub(crate) async fn up(&mut self, set: &MigrationSet, extent: &Extent) -> Result<()> {
@@ -128,19 +131,26 @@ impl Run<'_> {
         drifted: &Drifted,
     ) -> Result<Vec<Migration>> {
         let mut waiting: Vec<Prepared> = Vec::new();
+        let mut slow = 0;
+        let mut empty = BTreeSet::new();
         let mut rest = prepared.into_iter();
         while let Some(mut ready) = rest.next() {
             self.check_interrupt()?;
             let open = ready.is_open();
             self.note_to_follow(&mut ready, drifted);
             let transactional = ready.is_transactional();
-            if (open || !transactional || waiting.len() >= CHUNK) && !waiting.is_empty() {
+            let many = slow >= CHUNK || waiting.len() >= QUICK_CHUNK;
+            if (open || !transactional || many) && !waiting.is_empty() {
                 self.transact(std::mem::take(&mut waiting)).await?;
+                slow = 0;
             }
             if transactional && !open {
+                slow += usize::from(!is_quick(&ready, &mut empty));
                 waiting.push(ready);
                 continue;
             }
+            // It may have put something into them.
+            empty.clear();
             let mark = match open {
                 true => self.session.catalog_mark().await?,
                 false => None,
@@ -203,6 +213,23 @@ pub(crate) fn pending_of<'s>(
         }
     }
     Ok(pending)
+}
+
+/// Whether a migration changes nothing but collections that are `empty`, to which it adds its own.
+fn is_quick(ready: &Prepared, empty: &mut BTreeSet<Name>) -> bool {
+    ready.resolved.iter().all(|resolved| {
+        let collection = resolved.operation.collection();
+        match &resolved.operation {
+            Operation::CreateCollection(_) => {
+                empty.extend(collection.cloned());
+                true
+            }
+            Operation::AddField(_) | Operation::CreateIndex(_) => {
+                collection.is_some_and(|name| empty.contains(name))
+            }
+            _ => false,
+        }
+    })
 }
 
 fn out_of_order(migration: &Migration, newest: Option<&Tag>) -> Error {

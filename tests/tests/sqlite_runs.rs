@@ -10,6 +10,12 @@
 
 use ductape::engine::{MigrationState, Rollback};
 use ductape::{Database, Migration, MigrationEngine, MigrationSet};
+use ductape_tests::generate::{Choice, Kind, Profile, choices, interpret};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestCaseError, TestRunner};
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqliteSynchronous};
+use sqlx::{Connection, SqliteConnection};
+use std::cell::Cell;
 
 /// Makes a table each; that of the place which breaks has a check that SQLite refuses.
 fn migrations(count: usize, breaks: Option<usize>) -> MigrationSet {
@@ -102,4 +108,125 @@ async fn what_the_head_tells_of_the_first_ones_is_what_the_entries_tell() {
         states(&migrations(3, None)).await,
         [Applied, Applied, Pending]
     );
+}
+
+/// A set of migrations, applied at once and one by one.
+#[derive(Default)]
+struct Both {
+    /// How often SQLite changed the schema in either way.
+    at_once: Cell<i64>,
+    one_by_one: Cell<i64>,
+    /// How many sets could be applied.
+    applied: Cell<u32>,
+}
+
+/// What SQLite keeps of everything but the ledger.
+async fn kept(file: &std::path::Path, changes: &Cell<i64>) -> Vec<(String, String, String)> {
+    let mut connection = SqliteConnection::connect(&format!("sqlite://{}", file.display()))
+        .await
+        .unwrap();
+    let version: i64 = sqlx::query_scalar("PRAGMA schema_version")
+        .fetch_one(&mut connection)
+        .await
+        .unwrap();
+    changes.set(changes.get() + version);
+    let checked: String = sqlx::query_scalar("PRAGMA integrity_check")
+        .fetch_one(&mut connection)
+        .await
+        .unwrap();
+    assert_eq!(checked, "ok");
+    let kept = "SELECT type, name, coalesce(sql, '') FROM sqlite_schema \
+        WHERE tbl_name NOT LIKE 'ductape%' ORDER BY type, name";
+    sqlx::query_as(kept)
+        .fetch_all(&mut connection)
+        .await
+        .unwrap()
+}
+
+impl Both {
+    async fn applies(&self, migrations: &[Migration]) -> Result<(), TestCaseError> {
+        let folder = tempfile::tempdir().unwrap();
+        // Nothing here is about what a power cut leaves.
+        let engine = async |name: &str| {
+            let options = SqliteConnectOptions::new()
+                .filename(folder.path().join(name))
+                .create_if_missing(true)
+                .synchronous(SqliteSynchronous::Off);
+            let pool = SqlitePool::connect_with(options).await.unwrap();
+            Database::from_sqlite_pool(pool).engine()
+        };
+        let set = |count: usize| MigrationSet::new(migrations[..count].to_vec()).unwrap();
+        let a = engine("a.db").await;
+        let at_once = a.up_all(&set(migrations.len())).await;
+        let b = engine("b.db").await;
+        for count in 1..=migrations.len() {
+            if let Err(error) = b.up_all(&set(count)).await {
+                let Err(at_once) = at_once else {
+                    return Err(TestCaseError::fail(format!("only one by one: {error}")));
+                };
+                let tag = |error: &ductape::Error| error.details().tag.clone();
+                prop_assert_eq!(tag(&at_once), tag(&error), "{} {}", at_once, error);
+                return Ok(());
+            }
+        }
+        if let Err(error) = at_once {
+            return Err(TestCaseError::fail(format!("only at once: {error}")));
+        }
+        let at_once = kept(&folder.path().join("a.db"), &self.at_once).await;
+        let one_by_one = kept(&folder.path().join("b.db"), &self.one_by_one).await;
+        prop_assert_eq!(at_once, one_by_one);
+        self.applied.set(self.applied.get() + 1);
+        Ok(())
+    }
+}
+
+#[test]
+fn together_or_one_by_one_a_schema_is_the_same() {
+    const CASES: u32 = 100;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let profile = Profile::sqlite();
+    // Tables and what is added to them, most of it plain, and now and then something else.
+    let additions = |choice: &mut Choice| {
+        let number = choice.numbers.first().copied().unwrap_or(0);
+        choice.kind = match (number % 8, choice.kind) {
+            (0, kind) => kind,
+            (1 | 2, _) | (_, Kind::CreateCollection) => Kind::CreateCollection,
+            (3, _) | (_, Kind::CreateIndex) => Kind::CreateIndex,
+            _ => Kind::AddField,
+        };
+        if number % 16 > 4 {
+            choice.numbers.truncate(4);
+        }
+    };
+    let migrations = choices(&profile, 2..16).prop_map(move |mut choices| {
+        choices.iter_mut().for_each(additions);
+        let operations = interpret(&profile, &choices).into_iter().enumerate();
+        operations
+            .filter_map(|(place, operation)| {
+                let tag = format!("20240101_{place:06}_m{place}").parse().unwrap();
+                let migration = Migration::new(format!("m{place}"), None, vec![operation], None);
+                Some(migration.ok()?.with_tag(tag))
+            })
+            .collect::<Vec<_>>()
+    });
+    let mut runner = TestRunner::new(Config {
+        cases: CASES,
+        max_shrink_iters: 150,
+        failure_persistence: None,
+        ..Config::default()
+    });
+    let both = Both::default();
+    runner
+        .run(&migrations, |migrations| {
+            runtime.block_on(both.applies(&migrations))
+        })
+        .unwrap();
+    assert!(both.applied.get() > CASES / 2, "{}", both.applied.get());
+    let (at_once, one_by_one) = (both.at_once.get(), both.one_by_one.get());
+    println!("{at_once} changes of the schema at once, {one_by_one} one by one");
+    // The ledger's own tables are among them.
+    assert!(at_once * 100 < one_by_one * 95, "{at_once} of {one_by_one}");
 }

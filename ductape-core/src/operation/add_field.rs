@@ -9,6 +9,7 @@ use crate::risk::Risk;
 use crate::schema::{
     Change, Collection, Constraint, DefaultValue, Field, FieldChanges, Rule, Schema,
 };
+use std::sync::Arc;
 
 document! {
     /// Adds a field to a collection.
@@ -17,7 +18,7 @@ document! {
             /// The collection.
             "collection" => collection: Name,
             /// The field.
-            "field" => field: Field,
+            "field" => field: Arc<Field>,
         }
         optional {
             /// What it may do that is refused without being asked for.
@@ -28,10 +29,10 @@ document! {
 
 impl AddField {
     /// Adds a field.
-    pub fn new(collection: Name, field: Field) -> Self {
+    pub fn new(collection: Name, field: impl Into<Arc<Field>>) -> Self {
         Self {
             collection,
-            field,
+            field: field.into(),
             allow: Vec::new(),
         }
     }
@@ -50,8 +51,9 @@ impl AddField {
             return Ok(None);
         }
         let mut add = self.clone();
-        add.field.unique = false;
-        add.field.primary_key = false;
+        let field = Arc::make_mut(&mut add.field);
+        field.unique = false;
+        field.primary_key = false;
         let mut operations = vec![Operation::from(add)];
         let mut after = before.clone();
         if let Some(add) = operations.first() {
@@ -77,7 +79,7 @@ impl AddField {
         match collection.field(&self.field.name) {
             None => Ok(()),
             Some(field) => {
-                let mut new = self.field.clone();
+                let mut new = Field::clone(&self.field);
                 new.unique = false;
                 new.primary_key = false;
                 Err(SchemaError::exists(

@@ -196,7 +196,7 @@ impl CreateCollection {
             constraint.name = Some(name);
             collection.insert_constraint(constraint);
         }
-        for index in &self.indexes {
+        for index in self.indexes.shared() {
             let name = index
                 .name
                 .clone()
@@ -208,7 +208,7 @@ impl CreateCollection {
                 )));
             }
             check_index(&collection, index)?;
-            collection.insert_index(index.clone().settled(name));
+            collection.insert_index(Index::settled(index, &name));
         }
         for constraint in &collection.constraints {
             check_own_key(&collection, constraint, before)?;

@@ -6,6 +6,7 @@ use crate::json::document;
 use crate::name::Name;
 use crate::risk::Risk;
 use crate::schema::{Collection, Index, Schema};
+use std::sync::Arc;
 
 document! {
     /// Makes an index.
@@ -14,7 +15,7 @@ document! {
             /// The collection.
             "collection" => collection: Name,
             /// The index.
-            "index" => index: Index,
+            "index" => index: Arc<Index>,
         }
         optional {
             /// What it may do that is refused without being asked for.
@@ -25,10 +26,10 @@ document! {
 
 impl CreateIndex {
     /// Makes an index.
-    pub fn new(collection: Name, index: Index) -> Self {
+    pub fn new(collection: Name, index: impl Into<Arc<Index>>) -> Self {
         Self {
             collection,
-            index,
+            index: index.into(),
             allow: Vec::new(),
         }
     }
@@ -47,7 +48,8 @@ impl CreateIndex {
             return Ok(None);
         }
         let mut create = self.clone();
-        create.index.name = Some(naming.fit(self.index.made_name(&self.collection)));
+        let name = naming.fit(self.index.made_name(&self.collection));
+        Arc::make_mut(&mut create.index).name = Some(name);
         create.check(before)?;
         Ok(Some(vec![create.into()]))
     }
@@ -59,7 +61,7 @@ impl CreateIndex {
             && let Some(there) = collection.index(name)
         {
             return Err(SchemaError::exists(
-                *there == self.index.clone().settled(name.clone()),
+                *there == *Index::settled(&self.index, name),
                 format!("the index {name:?} of {:?} already exists", self.collection),
             ));
         }
@@ -73,7 +75,7 @@ impl CreateIndex {
             .name
             .clone()
             .unwrap_or_else(|| self.index.made_name(&self.collection));
-        collection.insert_index(self.index.clone().settled(name));
+        collection.insert_index(Index::settled(&self.index, &name));
         schema.put(collection);
         Ok(())
     }

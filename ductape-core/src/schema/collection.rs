@@ -91,7 +91,8 @@ impl Collection {
     }
 
     /// Puts an index in its place by name.
-    pub fn insert_index(&mut self, index: Index) {
+    pub fn insert_index(&mut self, index: impl Into<Arc<Index>>) {
+        let index = index.into();
         let place = self
             .indexes
             .partition_point(|other| other.name < index.name);

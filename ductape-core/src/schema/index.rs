@@ -5,6 +5,7 @@ use crate::json::{Node, Read, Reader, document, is_default, words};
 use crate::name::Name;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 words! {
     /// The order of a key.
@@ -414,12 +415,15 @@ impl Index {
             .chain(&self.predicate)
     }
 
-    /// The index without what is decided anew each time it is built.
-    #[must_use]
-    pub(crate) fn settled(mut self, name: Name) -> Self {
-        self.name = Some(name);
-        self.online = None;
-        self
+    /// The index under a name, without what is decided anew each time it is built.
+    pub(crate) fn settled(index: &Arc<Self>, name: &Name) -> Arc<Self> {
+        if index.name.as_ref() == Some(name) && index.online.is_none() {
+            return index.clone();
+        }
+        let mut settled = Self::clone(index);
+        settled.name = Some(name.clone());
+        settled.online = None;
+        Arc::new(settled)
     }
 }
 

@@ -54,6 +54,11 @@ impl<T> List<T> {
         Iter(self.0.iter())
     }
 
+    /// All of them, in order, to be shared.
+    pub fn shared(&self) -> impl Iterator<Item = &Arc<T>> {
+        self.0.iter()
+    }
+
     /// How many there are before the first that is not meant, in a list where those that are come first.
     pub fn partition_point(&self, is_meant: impl Fn(&T) -> bool) -> usize {
         self.0.partition_point(|item| is_meant(item))

@@ -44,6 +44,14 @@ type NativeKey = (String, Name, Option<Name>);
 /// every operation of a long run has its own `before`.
 #[derive(Clone, Default)]
 pub struct Schema {
+    contents: Arc<Contents>,
+    backend: Option<BackendName>,
+    way_back: bool,
+}
+
+/// What is in a schema. It is copied by the first change after a clone, and shared until then.
+#[derive(Clone, Default)]
+struct Contents {
     collections: Layered<Name, Arc<Collection>>,
     /// For each collection that is pointed at, the others that do so.
     referencing: Noted,
@@ -53,8 +61,6 @@ pub struct Schema {
     indexed: Noted,
     /// What the model cannot say. A trigger's name may be taken once on each collection.
     natives: Layered<NativeKey, Arc<NativeDefinition>>,
-    backend: Option<BackendName>,
-    way_back: bool,
 }
 
 impl Schema {
@@ -88,23 +94,26 @@ impl Schema {
 
     /// What the model cannot say, sorted by kind and name.
     pub fn natives(&self) -> impl Iterator<Item = &Arc<NativeDefinition>> {
-        self.natives.values()
+        self.contents.natives.values()
     }
 
     /// The native definition of the same kind and name on the same collection.
     pub fn native(&self, like: &NativeDefinition) -> Option<&Arc<NativeDefinition>> {
-        self.natives.get(&like.key())
+        self.contents.natives.get(&like.key())
     }
 
     /// Puts a native definition in, in place of one of the same kind and name on the same collection.
     pub fn put_native(&mut self, native: impl Into<Arc<NativeDefinition>>) {
         let native = native.into();
-        self.natives.insert(native.key(), native);
+        let natives = &mut Arc::make_mut(&mut self.contents).natives;
+        natives.insert(native.key(), native);
     }
 
     /// Takes a native definition out: the one of the same kind and name on the same collection.
     pub fn remove_native(&mut self, like: &NativeDefinition) -> bool {
-        self.natives.remove(&like.key())
+        let key = like.key();
+        self.contents.natives.get(&key).is_some()
+            && Arc::make_mut(&mut self.contents).natives.remove(&key)
     }
 
     /// The native definitions that stand on a collection, name it, or come after one that does.
@@ -190,73 +199,53 @@ impl Schema {
 
     /// A collection by its name.
     pub fn collection(&self, name: &Name) -> Option<&Arc<Collection>> {
-        self.collections.get(name)
+        self.contents.collections.get(name)
     }
 
     /// The collections, sorted by name.
     pub fn collections(&self) -> impl Iterator<Item = &Arc<Collection>> {
-        self.collections.values()
+        self.contents.collections.values()
     }
 
     /// How many collections there are.
     pub fn len(&self) -> usize {
-        self.collections.size()
+        self.contents.collections.size()
     }
 
     /// Whether there is no collection.
     pub fn is_empty(&self) -> bool {
-        self.collections.size() == 0
+        self.len() == 0
     }
 
     /// Puts a collection in, in place of one of the same name.
     pub fn put(&mut self, collection: impl Into<Arc<Collection>>) {
-        let collection = collection.into();
-        let name = collection.name.clone();
-        let old = self.collections.get(&name).cloned();
-        if let Some(old) = &old {
-            if old.constraints != collection.constraints {
-                self.unlink(old);
-                self.link(&collection);
-            }
-            if !same_index_names(old, &collection) {
-                self.forget_indexes(old);
-                self.note_indexes(&collection);
-            }
-        } else {
-            self.link(&collection);
-            self.note_indexes(&collection);
-            note(&mut self.alike, folded(&name), &name);
-        }
-        self.collections.insert(name, collection);
+        Arc::make_mut(&mut self.contents).put(collection.into());
     }
 
     /// Takes a collection out.
     pub fn remove(&mut self, name: &Name) -> Option<Arc<Collection>> {
-        let old = self.collections.get(name).cloned()?;
-        self.unlink(&old);
-        self.forget_indexes(&old);
-        forget(&mut self.alike, &folded(name), name);
-        self.collections.remove(name);
-        Some(old)
+        self.collection(name)?;
+        Arc::make_mut(&mut self.contents).remove(name)
     }
 
     /// The collections whose names are this one but for the case of ASCII letters.
     pub fn collections_alike(&self, name: &Name) -> impl Iterator<Item = &Arc<Collection>> {
-        noted(&self.alike, name).filter_map(|name| self.collections.get(name))
+        noted(&self.contents.alike, name).filter_map(|name| self.collection(name))
     }
 
     /// The names of the collections that have an index so called, but for the case of ASCII letters.
     pub fn index_owners(&self, index: &Name) -> impl Iterator<Item = &Name> {
-        noted(&self.indexed, index)
+        noted(&self.contents.indexed, index)
     }
 
     /// The other collections whose foreign keys point at this one, sorted by name.
     pub fn referencing(&self, name: &Name) -> impl Iterator<Item = &Arc<Collection>> {
-        self.referencing
+        self.contents
+            .referencing
             .get(name)
             .map_or(&[] as &[Name], |names| names)
             .iter()
-            .filter_map(|name| self.collections.get(name))
+            .filter_map(|name| self.collection(name))
     }
 
     /// The foreign keys of other collections that point at this one.
@@ -272,6 +261,37 @@ impl Schema {
                 .map(move |constraint| (&collection.name, constraint))
         })
     }
+}
+
+impl Contents {
+    fn put(&mut self, collection: Arc<Collection>) {
+        let name = collection.name.clone();
+        let old = self.collections.get(&name).cloned();
+        if let Some(old) = &old {
+            if old.constraints != collection.constraints {
+                self.unlink(old, Some(&collection));
+                self.link(&collection);
+            }
+            if !same_index_names(old, &collection) {
+                self.forget_indexes(old, Some(&collection));
+                self.note_indexes(&collection);
+            }
+        } else {
+            self.link(&collection);
+            self.note_indexes(&collection);
+            note(&mut self.alike, folded(&name), &name);
+        }
+        self.collections.insert(name, collection);
+    }
+
+    fn remove(&mut self, name: &Name) -> Option<Arc<Collection>> {
+        let old = self.collections.get(name).cloned()?;
+        self.unlink(&old, None);
+        self.forget_indexes(&old, None);
+        forget(&mut self.alike, &folded(name), name);
+        self.collections.remove(name);
+        Some(old)
+    }
 
     fn link(&mut self, collection: &Collection) {
         for target in targets(collection) {
@@ -279,9 +299,13 @@ impl Schema {
         }
     }
 
-    fn unlink(&mut self, collection: &Collection) {
+    /// Forgets where a collection points, but for where the one in its place does, too.
+    fn unlink(&mut self, collection: &Collection, next: Option<&Collection>) {
+        let kept = next.map(targets).unwrap_or_default();
         for target in targets(collection) {
-            forget(&mut self.referencing, &target, &collection.name);
+            if !kept.contains(&target) {
+                forget(&mut self.referencing, &target, &collection.name);
+            }
         }
     }
 
@@ -291,9 +315,19 @@ impl Schema {
         }
     }
 
-    fn forget_indexes(&mut self, collection: &Collection) {
+    /// Forgets the indexes of a collection, but for those that the one in its place has, too.
+    fn forget_indexes(&mut self, collection: &Collection, next: Option<&Collection>) {
         for name in index_names(collection) {
-            forget(&mut self.indexed, &folded(name), &collection.name);
+            let stays = next.is_some_and(|next| {
+                let place = next
+                    .indexes
+                    .partition_point(|other| other.name.as_ref() < Some(name));
+                let there = next.indexes.get(place);
+                there.is_some_and(|there| there.name.as_ref() == Some(name))
+            });
+            if !stays {
+                forget(&mut self.indexed, &folded(name), &collection.name);
+            }
         }
     }
 }
@@ -361,14 +395,18 @@ fn targets(collection: &Collection) -> Vec<Name> {
 
 impl PartialEq for Schema {
     fn eq(&self, other: &Self) -> bool {
-        self.collections.size() == other.collections.size()
-            && self
+        let (mine, other) = (&*self.contents, &*other.contents);
+        if std::ptr::eq(mine, other) {
+            return true;
+        }
+        mine.collections.size() == other.collections.size()
+            && mine
                 .collections
                 .iter()
                 .zip(other.collections.iter())
                 .all(|((a, x), (b, y))| a == b && (Arc::ptr_eq(x, y) || x == y))
-            && self.natives.size() == other.natives.size()
-            && self
+            && mine.natives.size() == other.natives.size()
+            && mine
                 .natives
                 .iter()
                 .zip(other.natives.iter())
@@ -379,8 +417,8 @@ impl PartialEq for Schema {
 impl std::fmt::Debug for Schema {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_list()
-            .entries(self.collections.values())
-            .entries(self.natives.values())
+            .entries(self.collections())
+            .entries(self.natives())
             .finish()
     }
 }
@@ -405,7 +443,10 @@ mod tests {
         let name = |text: &str| Name::new(text).unwrap();
         let mut schema = Schema::new();
         let mut users = Collection::new(name("Users"));
-        users.insert_index(Index::new(Vec::new()).settled(name("By_Email")));
+        users.insert_index(Index::settled(
+            &Arc::new(Index::new(Vec::new())),
+            &name("By_Email"),
+        ));
         schema.put(users.clone());
         let alike = |schema: &Schema| schema.collections_alike(&name("USERS")).count();
         let owners = |schema: &Schema| schema.index_owners(&name("by_email")).count();

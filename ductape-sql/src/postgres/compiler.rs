@@ -367,7 +367,7 @@ impl Compilation<'_> {
     }
 
     fn add_field(&mut self, at: usize, add: &AddField) {
-        let field = &add.field;
+        let field: &Field = &add.field;
         self.create_type(at, &add.collection, field);
         let unfilled = field.required
             && field.default.is_none()

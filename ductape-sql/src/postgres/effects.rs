@@ -12,14 +12,6 @@ use ductape_core::compiler::{Effect, Mark, Target};
 use ductape_core::schema::NativeDefinition;
 use serde_json::json;
 
-fn made(target: Target) -> Effect {
-    Effect {
-        target,
-        before: Mark::Absent,
-        after: Mark::Present,
-    }
-}
-
 fn gone(target: Target) -> Effect {
     Effect {
         target,
@@ -50,7 +42,7 @@ fn constraint(collection: &Name, constraint: &Name) -> Target {
 }
 
 pub(crate) fn collection_made(name: &Name) -> Effect {
-    made(Target::Collection(name.clone()))
+    Effect::made(Target::Collection(name.clone()))
 }
 
 pub(crate) fn collection_gone(name: &Name) -> Effect {
@@ -58,7 +50,7 @@ pub(crate) fn collection_gone(name: &Name) -> Effect {
 }
 
 pub(crate) fn field_made(collection: &Name, name: &Name) -> Effect {
-    made(field(collection, name))
+    Effect::made(field(collection, name))
 }
 
 pub(crate) fn field_gone(collection: &Name, name: &Name) -> Effect {
@@ -100,7 +92,7 @@ pub(crate) fn native_gone(native: &NativeDefinition) -> Effect {
 }
 
 pub(crate) fn native_made(native: &NativeDefinition) -> Effect {
-    made(native_target(native))
+    Effect::made(native_target(native))
 }
 
 fn native_target(native: &NativeDefinition) -> Target {
@@ -120,7 +112,7 @@ pub(crate) fn anything() -> Effect {
 }
 
 pub(crate) fn index_made(collection: &Name, name: &Name) -> Effect {
-    made(index(collection, name))
+    Effect::made(index(collection, name))
 }
 
 pub(crate) fn index_gone(collection: &Name, name: &Name) -> Effect {
@@ -128,7 +120,7 @@ pub(crate) fn index_gone(collection: &Name, name: &Name) -> Effect {
 }
 
 pub(crate) fn constraint_made(collection: &Name, name: &Name) -> Effect {
-    made(constraint(collection, name))
+    Effect::made(constraint(collection, name))
 }
 
 pub(crate) fn constraint_gone(collection: &Name, name: &Name) -> Effect {

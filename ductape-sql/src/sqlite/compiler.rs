@@ -14,7 +14,7 @@ use ductape_core::compiler::{
     Step, Target, reconcile_by_normal_form,
 };
 use ductape_core::operation::{CreateIndex, Update};
-use ductape_core::schema::{Field, FieldType};
+use ductape_core::schema::{Field, FieldType, Index};
 use ductape_core::{Collection, Name, Operation, Resolved, Schema, Statement};
 use serde_json::json;
 
@@ -147,7 +147,10 @@ impl<'r> Compilation<'r> {
                             .words(" ADD COLUMN ");
                         let required = add.field.required;
                         let text = column(text, &add.field, strict, required, None);
-                        self.step(at, text.finish());
+                        self.step(at, text.finish()).effects = vec![Effect::made(Target::Field {
+                            collection: add.collection.clone(),
+                            field: add.field.name.clone(),
+                        })];
                     }
                     false => return self.rebuild_from(at, &add.collection),
                 }
@@ -254,11 +257,12 @@ impl<'r> Compilation<'r> {
         }
         self.check_collection(at, collection);
         let statement = create_table(collection, None);
-        self.step(at, statement);
+        let made = Target::Collection(collection.name.clone());
+        self.step(at, statement).effects = vec![Effect::made(made)];
         for index in &collection.indexes {
             if let Some(name) = &index.name {
                 self.check_index(at, index, name, before, &collection.name);
-                self.step(at, create_index(&collection.name, name, index));
+                self.index_step(at, &collection.name, name, index);
             }
         }
     }
@@ -274,8 +278,23 @@ impl<'r> Compilation<'r> {
         {
             guards.push(Rows::of(collection).against_index(&create.index));
         }
-        let statement = create_index(&create.collection, name, &create.index);
-        self.step(at, statement).guards = guards;
+        self.index_step(at, &create.collection, name, &create.index)
+            .guards = guards;
+    }
+
+    fn index_step(
+        &mut self,
+        at: usize,
+        collection: &Name,
+        name: &Name,
+        index: &Index,
+    ) -> &mut Step {
+        let step = self.step(at, create_index(collection, name, index));
+        step.effects = vec![Effect::made(Target::Index {
+            collection: collection.clone(),
+            index: name.clone(),
+        })];
+        step
     }
 
     fn update(&mut self, at: usize, update: &Update, before: &Schema) {

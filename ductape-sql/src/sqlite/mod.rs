@@ -27,6 +27,8 @@ mod lent;
 mod letters;
 #[cfg(feature = "sqlite")]
 mod session;
+#[cfg(feature = "sqlite")]
+mod statements;
 
 pub use capabilities::CAPABILITIES;
 pub use dialect::Sqlite;

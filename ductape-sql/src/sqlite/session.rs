@@ -3,6 +3,7 @@
 use super::dialect::{Sqlite, sql};
 use super::introspect::{SchemaRow, schema_of};
 use super::lent::Lent;
+use super::statements::statements;
 use crate::ledger::{
     LedgerNames, StateRows, damaged, entries_sql, log_sql, put_sql, puts_sql, read_head, state_sql,
     summaries_sql,
@@ -657,9 +658,8 @@ impl SqliteSession {
         const TEXT: usize = 8 * 1024;
         let setting = units.first().and_then(Unit::setting);
         self.begin(setting).await.map_err(unit_failure)?;
-        let steps = units.iter().flat_map(|unit| &unit.steps);
-        let steps = steps.map(|step| step.shown().to_string());
-        let statements = steps.chain(puts_sql::<Sqlite>(
+        let steps = statements(units.iter().flat_map(|unit| &unit.steps));
+        let statements = steps.into_iter().chain(puts_sql::<Sqlite>(
             &self.names,
             units.iter().flat_map(|unit| &unit.puts),
         ));
@@ -697,8 +697,8 @@ impl SqliteSession {
         if is_plain(unit) {
             // Everything in one request; a failure is found by going through it one by one.
             let mut text = String::from("SAVEPOINT ductape_unit;\n");
-            for step in &unit.steps {
-                text.push_str(&step.shown().to_string());
+            for statement in statements(&unit.steps) {
+                text.push_str(&statement);
                 text.push_str(";\n");
             }
             for put in &unit.puts {
