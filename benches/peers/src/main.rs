@@ -46,8 +46,30 @@ fn main() {
         _ => panic!("sqlite or postgres, and not {database:?}"),
     }
     println!("SQLite {}", rusqlite::version());
-    pending(rounds, 1000);
+    pending(
+        rounds,
+        "1000 pending migrations",
+        &workload::mixed_files(1000),
+        0,
+    );
+    let (files, tables) = tables_first(1000);
+    let title = format!(
+        "{} of 1000 pending, to tables that are there",
+        1000 - tables
+    );
+    pending(rounds, &title, &files, tables);
     long_history(rounds, history);
+}
+
+/// The same migrations, all tables before all fields before all indexes; and how many the tables are.
+fn tables_first(count: usize) -> (Vec<String>, usize) {
+    let mixed = workload::mixed_operations("t", count);
+    let sorted = (0..3).flat_map(|kind| mixed.iter().skip(kind).step_by(3));
+    let files = sorted
+        .enumerate()
+        .map(|(place, operation)| workload::file(place, std::slice::from_ref(operation)))
+        .collect();
+    (files, count.div_ceil(3))
 }
 
 fn timed(work: impl FnOnce()) -> Duration {
@@ -56,41 +78,56 @@ fn timed(work: impl FnOnce()) -> Duration {
     started.elapsed()
 }
 
-/// Everything is pending, on a new file.
-fn pending(rounds: usize, count: usize) {
-    let work = Work::new(&Sqlite, &workload::mixed_files(count));
-    let mut peers = all(&work);
-    peers.push(Box::new(Refinery::new(&work, true)));
+/// All but the first `there` are pending, on a file that has those already.
+fn pending(rounds: usize, title: &str, files: &[String], there: usize) {
+    let work = Work::new(files);
+    let first = Work::new(&files[..there]);
+    let with_grouped = |work: &Work| {
+        let mut peers = all(work);
+        peers.push(Box::new(Refinery::new(work, true)));
+        peers
+    };
+    let (peers, firsts) = (with_grouped(&work), with_grouped(&first));
+    let by_hand = |file: &Path, from: usize, to: usize| {
+        let connection = rusqlite::Connection::open(file).unwrap();
+        let text = format!("BEGIN;\n{}COMMIT;", work.sql[from..to].concat());
+        connection.execute_batch(&text).unwrap();
+    };
     let expected = {
         let scratch = Scratch::new();
-        by_hand(&work, &scratch.file());
+        by_hand(&scratch.file(), 0, files.len());
         tables(&scratch.file())
     };
-    let on_new_file = |run: &dyn Fn(&Scratch)| {
+    let on_new_file = |first: &dyn Fn(&Scratch), run: &dyn Fn(&Scratch)| {
         let scratch = Scratch::new();
+        if there > 0 {
+            first(&scratch);
+        }
         let time = timed(|| run(&scratch));
         assert_eq!(tables(&scratch.file()), expected);
         time
     };
+    let own = |scratch: &Scratch, set: &MigrationSet, count: usize| {
+        assert_eq!(wait(up(&scratch.url(), set)), count);
+    };
     let mut contenders = vec![Contender::new("Ductape", || {
-        on_new_file(&|scratch| assert_eq!(wait(up(&scratch.url(), &work.set)), count))
+        on_new_file(&|scratch| own(scratch, &first.set, there), &|scratch| {
+            own(scratch, &work.set, files.len() - there);
+        })
     })];
-    for peer in &peers {
+    for (peer, first) in peers.iter().zip(&firsts) {
         contenders.push(Contender::new(peer.name(), || {
-            on_new_file(&|scratch| peer.up(&scratch.file(), true))
+            on_new_file(&|scratch| first.up(&scratch.file(), false), &|scratch| {
+                peer.up(&scratch.file(), true);
+            })
         }));
     }
     contenders.push(Contender::new("by hand, one transaction", || {
-        on_new_file(&|scratch| by_hand(&work, &scratch.file()))
+        on_new_file(&|scratch| by_hand(&scratch.file(), 0, there), &|scratch| {
+            by_hand(&scratch.file(), there, files.len());
+        })
     }));
-    compare(&format!("{count} pending migrations"), rounds, contenders);
-}
-
-/// The statements alone, without a ledger.
-fn by_hand(work: &Work, file: &Path) {
-    let connection = rusqlite::Connection::open(file).unwrap();
-    let text = format!("BEGIN;\n{}COMMIT;", work.sql.concat());
-    connection.execute_batch(&text).unwrap();
+    compare(title, rounds, contenders);
 }
 
 /// What the migrations left behind.
