@@ -287,7 +287,7 @@ impl Peer for Diesel {
 }
 
 pub struct SeaOrm {
-    pub migrations: Arc<Vec<SeaOrmMigration>>,
+    migrations: Arc<Vec<SeaOrmMigration>>,
 }
 
 /// The statements are given as text, which costs it less than its builder would.

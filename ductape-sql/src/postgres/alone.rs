@@ -28,6 +28,7 @@ impl PostgresSession {
     }
 
     async fn renew(&mut self, lease: Duration) -> Result<(), SessionError> {
+        self.about_to_write();
         for _ in 0..RENEWALS {
             let sent = Instant::now();
             let held = self.held()?;

@@ -1,11 +1,11 @@
 //! One connection, spoken to in the simple protocol: a text of one or many statements out, the answers of
 //! all of them back, in one round trip.
 
+use super::reach::reach;
 use ductape_engine::DbError;
 use futures_util::TryStreamExt;
-use rustls::crypto::CryptoProvider;
-use sqlx::postgres::{PgConnectOptions, PgDatabaseError, PgRow, PgSeverity, PgSslMode};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Either, PgConnection, Row};
+use sqlx::postgres::{PgConnectOptions, PgDatabaseError, PgRow, PgSeverity};
+use sqlx::{AssertSqlSafe, Connection, Either, PgConnection, Row};
 use std::time::Duration;
 
 /// What one statement answered: its rows, each value as text, and how many rows it changed.
@@ -61,20 +61,8 @@ pub(super) struct Client {
 impl Client {
     /// Reaches the server.
     pub async fn connect(options: &PgConnectOptions, timeout: Duration) -> Result<Self, DbError> {
-        let reached = match tokio::time::timeout(timeout, reach(options)).await {
-            Ok(reached) => reached,
-            Err(_) => {
-                return Err(DbError::connection(format!(
-                    "the server at {} did not answer within {} s",
-                    address(options),
-                    timeout.as_secs()
-                )));
-            }
-        };
-        match reached {
-            Ok(connection) => Ok(Self { connection }),
-            Err(error) => Err(not_reached(options, &error)),
-        }
+        let connection = reach(options, timeout).await?;
+        Ok(Self { connection })
     }
 
     /// Runs a text of one or many statements, up to the first that fails.
@@ -106,92 +94,6 @@ impl Client {
     /// Says goodbye. Whether the server hears it or not, the connection is closed.
     pub async fn close(self) {
         let _ = tokio::time::timeout(Duration::from_secs(1), self.connection.close()).await;
-    }
-}
-
-/// Connects; with the other of TLS and none where the server refuses the first, as far as the mode leaves
-/// it to the server (libpq-ssl).
-async fn reach(options: &PgConnectOptions) -> Result<PgConnection, sqlx::Error> {
-    if matches!(options.get_ssl_mode(), PgSslMode::VerifyCa)
-        && CryptoProvider::get_default().is_none()
-    {
-        // For this mode the driver asks rustls for the process's own, and rustls panics where other crates
-        // have brought several. Whoever else was first is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-    }
-    let first = options.connect().await;
-    let other = match (&first, options.get_ssl_mode()) {
-        (Err(error), PgSslMode::Prefer) if refused(error) => PgSslMode::Disable,
-        (Err(error), PgSslMode::Allow) if refused(error) => PgSslMode::Require,
-        _ => return first,
-    };
-    match options.clone().ssl_mode(other).connect().await {
-        Ok(connection) => Ok(connection),
-        Err(_) => first,
-    }
-}
-
-/// Whether there is no line in `pg_hba.conf` for such a connection (28000), or TLS did not come about.
-fn refused(error: &sqlx::Error) -> bool {
-    match error {
-        error if is_of_tls(error) => true,
-        sqlx::Error::Database(error) => error.code().as_deref() == Some("28000"),
-        _ => false,
-    }
-}
-
-/// Whether TLS did not come about. What is wrong with a certificate is told as bad data of the stream.
-fn is_of_tls(error: &sqlx::Error) -> bool {
-    match error {
-        sqlx::Error::Tls(_) => true,
-        sqlx::Error::Io(error) => error.kind() == std::io::ErrorKind::InvalidData,
-        _ => false,
-    }
-}
-
-/// What went wrong, and what to do about it.
-fn not_reached(options: &PgConnectOptions, error: &sqlx::Error) -> DbError {
-    let place = address(options);
-    let mut told = db_error(error);
-    told.connection = true;
-    told.refused = match told.code.as_deref() {
-        Some("28P01" | "28000") => Some(
-            "the password is that of the URL, of PGPASSWORD or of the password file; who may connect from where is in the server's pg_hba.conf",
-        ),
-        Some("3D000") => Some("make it with CREATE DATABASE, or mend the URL"),
-        _ => None,
-    };
-    let why = match error {
-        sqlx::Error::Database(_) => {
-            told.message = format!(
-                "the server at {place} refused the connection: {}",
-                told.message
-            );
-            return told;
-        }
-        error if is_of_tls(error) => {
-            told.refused = Some(
-                "sslmode says whether TLS has to be, and sslrootcert which certificate the server's is judged by",
-            );
-            let why = match error {
-                sqlx::Error::Tls(error) => error.to_string(),
-                sqlx::Error::Io(error) => error.to_string(),
-                other => other.to_string(),
-            };
-            format!("TLS did not come about: {why}")
-        }
-        sqlx::Error::Io(error) => error.to_string(),
-        other => other.to_string(),
-    };
-    told.message = format!("the server at {place} was not reached: {why}");
-    told
-}
-
-/// Where a server is, for people. No user, no password.
-fn address(options: &PgConnectOptions) -> String {
-    match options.get_socket() {
-        Some(socket) => format!("{} (port {})", socket.display(), options.get_port()),
-        None => format!("{}:{}", options.get_host(), options.get_port()),
     }
 }
 

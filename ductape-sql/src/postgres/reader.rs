@@ -12,7 +12,9 @@ use async_trait::async_trait;
 use ductape_core::compiler::Guard;
 use ductape_core::{Checksum, Schema, Step, Tag};
 use ductape_engine::backend::{GuardAnswer, Reader, Scope, SessionError, Standing};
-use ductape_engine::ledger::{Entry, EntryQuery, EntryStatus, EntrySummary, LogLine, Progress};
+use ductape_engine::ledger::{
+    Entry, EntryQuery, EntryStatus, EntrySummary, LogLine, Progress, TODO_PREFIX,
+};
 use ductape_engine::{DbError, Error, Holder};
 
 impl PostgresSession {
@@ -168,8 +170,13 @@ impl Reader for PostgresSession {
         if !self.place.has_ledger {
             return Ok(Vec::new());
         }
-        let text = summaries_sql::<Postgres>(&self.place.names);
-        let answer = self.rows(text).await?;
+        let answer = match self.told.summaries.take() {
+            Some(told) => told,
+            None => {
+                let text = summaries_sql::<Postgres>(&self.place.names);
+                self.rows(text).await?
+            }
+        };
         answer
             .rows
             .iter()
@@ -180,6 +187,11 @@ impl Reader for PostgresSession {
     async fn state(&mut self, prefix: &str) -> Result<Vec<(String, String)>, DbError> {
         if !self.place.has_ledger {
             return Ok(Vec::new());
+        }
+        if prefix == TODO_PREFIX
+            && let Some(told) = self.told.left_to_do.take()
+        {
+            return Ok(pairs(told));
         }
         let text = state_sql::<Postgres>(&self.place.names, &StateRows::Beginning(prefix));
         Ok(pairs(self.rows(text).await?))

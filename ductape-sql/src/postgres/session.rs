@@ -4,7 +4,7 @@ use super::batch::{Batch, Stopped, trace};
 use super::client::{Broken, Client};
 use super::connect::PostgresBackend;
 use super::dialect::sql;
-use super::lock::{self, Held, jittered};
+use super::lock::{self, Held, Taken, Told, jittered};
 use super::place::Place;
 use super::refusal::told;
 use async_trait::async_trait;
@@ -33,6 +33,8 @@ pub(super) struct PostgresSession {
     /// What was told of the catalog last, and whether a raw unit has moved it since.
     pub(super) told_mark: Option<String>,
     pub(super) moved: Option<bool>,
+    /// What was told with the lock, until something is written.
+    pub(super) told: Told,
 }
 
 /// The lock, and what it takes to get it again after the connection was lost.
@@ -51,6 +53,7 @@ impl PostgresSession {
             lock: None,
             told_mark: None,
             moved: None,
+            told: Told::default(),
         }
     }
 
@@ -59,7 +62,12 @@ impl PostgresSession {
         actor: Actor,
         patience: Patience,
     ) -> Result<Self, Error> {
-        let (client, place, held) = lock::take(&backend, &actor, &patience).await?;
+        let Taken {
+            client,
+            place,
+            held,
+            told,
+        } = lock::take(&backend, &actor, &patience).await?;
         let lock = Lock {
             actor,
             patience,
@@ -67,6 +75,7 @@ impl PostgresSession {
         };
         Ok(Self {
             lock: Some(lock),
+            told,
             ..Self::for_reading(backend, client, place)
         })
     }
@@ -100,14 +109,15 @@ impl PostgresSession {
         }
         client.close().await;
         let taken = lock::take_over(&self.backend, &lock.actor, &lock.patience, &lock.held).await;
-        let (client, place, held) = match taken {
+        let taken = match taken {
             Ok(Some(taken)) => taken,
             Ok(None) => return Err(SessionError::LockLost),
             Err(error) => return Err(DbError::connection(error.to_string()).into()),
         };
-        lock.held = held;
-        self.place = place;
-        self.client = Some(client);
+        lock.held = taken.held;
+        self.place = taken.place;
+        self.told = Told::default();
+        self.client = Some(taken.client);
         Ok(())
     }
 
@@ -138,6 +148,11 @@ impl PostgresSession {
         }
     }
 
+    /// What was told with the lock holds no more.
+    pub(super) fn about_to_write(&mut self) {
+        self.told = Told::default();
+    }
+
     fn broke(&mut self, broken: &Broken) {
         if broken.lost() {
             self.client = None;
@@ -153,6 +168,7 @@ impl PostgresSession {
 
     /// Does units once, up to the first that is not done.
     async fn once(&mut self, units: &[Unit]) -> (usize, Result<(), Stopped>) {
+        self.about_to_write();
         if let Err(error) = self.client().await {
             return (0, Err(Stopped::Failed(unit_failure(error))));
         }
@@ -204,6 +220,7 @@ impl PostgresSession {
     /// Runs an opening and shows behind it that the lock is held.
     pub(super) async fn open(&mut self, opening: String) -> Result<(), SessionError> {
         self.client().await?;
+        self.about_to_write();
         let fence = self.held()?.fence(&self.place);
         match self.ask(format!("{opening};\n{fence}")).await {
             Err(SessionError::Database(error))

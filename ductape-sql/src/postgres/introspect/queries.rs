@@ -107,7 +107,7 @@ impl Questions {
                 FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS u (attnum, n) WHERE u.n > i.indnkeyatts) END AS include \
             FROM pg_index i JOIN wanted w ON w.oid = i.indrelid JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam \
             LEFT JOIN pg_description d ON d.classoid = 'pg_class'::regclass AND d.objoid = i.indexrelid AND d.objsubid = 0 \
-            WHERE NOT EXISTS (SELECT FROM pg_depend k WHERE k.classid = 'pg_class'::regclass AND k.objid = i.indexrelid AND k.refclassid = 'pg_constraint'::regclass AND k.deptype = 'i')")
+            WHERE NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conrelid = i.indrelid AND k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x'))")
     }
 
     /// Views that rest on the tables, in whatever schema, and the views that they rest on.

@@ -1,6 +1,6 @@
 //! Taking the lock.
 
-use super::super::client::Client;
+use super::super::client::{Answer, Client};
 use super::super::connect::{OWN_SESSION, PostgresBackend};
 use super::super::dialect::sql;
 use super::super::place::Place;
@@ -9,9 +9,9 @@ use super::heartbeat::Heartbeat;
 use super::held::{Held, Kept};
 use super::row::{Over, Seen, raise_sql};
 use super::{KEY, holder, is_kept, jittered, processes};
-use crate::ledger::{put_sql, read_head};
+use crate::ledger::{StateRows, put_sql, read_head, state_sql, summaries_sql};
 use ductape_engine::lease::{Decision, LeaseWatch};
-use ductape_engine::ledger::{HEAD_KEY, Head, LEDGER_FORMAT, Put};
+use ductape_engine::ledger::{HEAD_KEY, Head, LEDGER_FORMAT, Put, TODO_PREFIX};
 use ductape_engine::{Actor, DbError, Error, ErrorKind, Patience};
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,12 @@ use std::time::{Duration, Instant};
 const RETAKE: Duration = Duration::from_secs(60);
 
 /// A connection with the lock.
-type Taken = (Client, Place, Held);
+pub(in super::super) struct Taken {
+    pub client: Client,
+    pub place: Place,
+    pub held: Held,
+    pub told: Told,
+}
 
 /// Takes the lock, waiting for it as long as patience lasts, and makes the ledger where there is none.
 pub(in super::super) async fn take(
@@ -69,7 +74,15 @@ async fn wait(
     let mut pause = Duration::from_millis(10);
     loop {
         match contender.attempt(&mut client).await? {
-            Attempt::Taken(place, held) => return Ok(Some((client, *place, held))),
+            Attempt::Taken(taken) => {
+                let (place, held, told) = *taken;
+                return Ok(Some(Taken {
+                    client,
+                    place,
+                    held,
+                    told,
+                }));
+            }
             Attempt::PassedOn => return Ok(None),
             Attempt::Busy(None) => {
                 tokio::time::sleep(jittered(pause).min(left(started, patience))).await;
@@ -94,7 +107,7 @@ fn left(started: Instant, patience: &Patience) -> Duration {
 
 /// What an attempt at the lock came to.
 enum Attempt {
-    Taken(Box<Place>, Held),
+    Taken(Box<(Place, Held, Told)>),
     /// Its row is not the one that was expected.
     PassedOn,
     /// Somebody has it; what is left of the lease, if it is one, before looking again.
@@ -120,7 +133,7 @@ struct Contender<'c> {
 
 impl Contender<'_> {
     async fn attempt(&mut self, client: &mut Client) -> Result<Attempt, Error> {
-        let place = match self.place.take().filter(|place| place.has_ledger) {
+        let mut place = match self.place.take().filter(|place| place.has_ledger) {
             Some(place) => place,
             None => match self.look(client).await? {
                 Some(place) => place,
@@ -150,7 +163,14 @@ impl Contender<'_> {
             return Ok(Attempt::Busy(None));
         };
         match (raised.row, self.expected) {
-            (Some(row), _) => return self.taken(place, row, &raised.process, raised.is_kept),
+            (Some(row), _) => {
+                let held = self.held(&mut place, row, &raised.process, raised.is_kept)?;
+                let told = raised.told;
+                return Ok(match held {
+                    Some(held) => Attempt::Taken(Box::new((place, held, told))),
+                    None => Attempt::Busy(Some(Duration::ZERO)),
+                });
+            }
             (None, Some(_)) => return Ok(Attempt::PassedOn),
             (None, None) => {}
         }
@@ -261,6 +281,9 @@ impl Contender<'_> {
         };
         let read = place.names.table(read.words(" FROM "), &place.names.state);
         statements.push(read.words(" WHERE key = ").text(HEAD_KEY).finish());
+        statements.push(summaries_sql::<Postgres>(&place.names));
+        let left_to_do = StateRows::Beginning(TODO_PREFIX);
+        statements.push(state_sql::<Postgres>(&place.names, &left_to_do));
         statements.push("COMMIT".to_owned());
         let mut answers = match client.ask(statements.join(";\n")).await {
             Ok(answers) => answers,
@@ -277,6 +300,8 @@ impl Contender<'_> {
             }
         };
         answers.pop();
+        let left_to_do = answers.pop().unwrap_or_default();
+        let summaries = answers.pop().unwrap_or_default();
         let head = answers.pop().unwrap_or_default();
         let row = answers.pop().unwrap_or_default();
         if let Some(value) = head.first(0) {
@@ -286,16 +311,21 @@ impl Contender<'_> {
             row: row.first(0).map(str::to_owned),
             process: head.first(1).unwrap_or_default().to_owned(),
             is_kept: head.first(2) == Some("t"),
+            told: Told {
+                summaries: Some(summaries),
+                left_to_do: Some(left_to_do),
+            },
         }))
     }
 
-    fn taken(
+    /// What keeps the lock now that the row is ours; nothing if it turned out that no session does.
+    fn held(
         &mut self,
-        mut place: Place,
+        place: &mut Place,
         row: String,
         process: &str,
         is_kept: bool,
-    ) -> Result<Attempt, Error> {
+    ) -> Result<Option<Held>, Error> {
         place.has_ledger = true;
         place.has_schema = true;
         let Some((kept_by, key)) = self.advisory.take() else {
@@ -308,7 +338,7 @@ impl Contender<'_> {
             let backend = self.backend.clone();
             let heartbeat = Heartbeat::start(backend, place.clone(), row.clone(), lease);
             let kept = Kept::Lease { lease, heartbeat };
-            return Ok(Attempt::Taken(Box::new(place), Held { row, kept }));
+            return Ok(Some(Held { row, kept }));
         };
         if kept_by != process {
             return Err(Error::of(
@@ -320,13 +350,13 @@ impl Contender<'_> {
         if !is_kept {
             // An engine that says yes to whatever lock it is asked for. The row is that of nobody's session.
             self.word = None;
-            return Ok(Attempt::Busy(Some(Duration::ZERO)));
+            return Ok(None);
         }
         let kept = Kept::Session {
             process: kept_by,
             key,
         };
-        Ok(Attempt::Taken(Box::new(place), Held { row, kept }))
+        Ok(Some(Held { row, kept }))
     }
 }
 
@@ -336,6 +366,14 @@ struct Raised {
     process: String,
     /// Whether this process has the advisory lock.
     is_kept: bool,
+    told: Told,
+}
+
+/// What every run asks first, answered together with the lock: as long as it writes nothing, nobody does.
+#[derive(Debug, Default)]
+pub(in super::super) struct Told {
+    pub summaries: Option<Answer>,
+    pub left_to_do: Option<Answer>,
 }
 
 /// Whether there are no advisory locks: no such function, not supported, not permitted.

@@ -14,7 +14,7 @@ mod heartbeat;
 mod held;
 mod row;
 
-pub(super) use contender::{take, take_over};
+pub(super) use contender::{Taken, Told, take, take_over};
 pub(super) use held::Held;
 
 use super::client::Client;
