@@ -47,6 +47,12 @@ impl LedgerNames {
     }
 }
 
+/// The columns of an entry, in the order of its values.
+const ENTRY_COLUMNS: &str = "seq, tag, name, description, checksum, status, migration, down, plan, progress, steps_done, steps_total, applied_at, duration_ms, applied_by, tool_version";
+
+/// The columns of a line of the log, in the order of its values.
+const LOG_COLUMNS: &str = "at, action, tag, actor, host, duration_ms, detail";
+
 fn optional(text: Sql, value: Option<&str>) -> Sql {
     match value {
         Some(value) => text.text(value),
@@ -64,8 +70,11 @@ pub(crate) fn put_sql<Q: Quoting>(names: &LedgerNames, put: &Put) -> String {
     match put {
         Put::Insert(entry) => inserts::<Q>(names, &[entry]),
         Put::Update(entry) => columns(
-            names.table(text.words("UPDATE "), &names.migrations)
-                .words(" SET (seq, tag, name, description, checksum, status, migration, down, plan, progress, steps_done, steps_total, applied_at, duration_ms, applied_by, tool_version) = ("),
+            names
+                .table(text.words("UPDATE "), &names.migrations)
+                .words(" SET (")
+                .words(ENTRY_COLUMNS)
+                .words(") = ("),
             entry,
         )
         .words(") WHERE seq = ")
@@ -76,7 +85,8 @@ pub(crate) fn put_sql<Q: Quoting>(names: &LedgerNames, put: &Put) -> String {
             status,
             steps_done,
             progress: how_far,
-        } => names.table(text.words("UPDATE "), &names.migrations)
+        } => names
+            .table(text.words("UPDATE "), &names.migrations)
             .words(" SET status = ")
             .text(status.word())
             .words(", steps_done = ")
@@ -86,7 +96,8 @@ pub(crate) fn put_sql<Q: Quoting>(names: &LedgerNames, put: &Put) -> String {
             .words(" WHERE seq = ")
             .number(*seq)
             .finish(),
-        Put::Delete { seq } => names.table(text.words("DELETE FROM "), &names.migrations)
+        Put::Delete { seq } => names
+            .table(text.words("DELETE FROM "), &names.migrations)
             .words(" WHERE seq = ")
             .number(*seq)
             .finish(),
@@ -94,14 +105,16 @@ pub(crate) fn put_sql<Q: Quoting>(names: &LedgerNames, put: &Put) -> String {
         Put::State {
             key,
             value: Some(value),
-        } => names.table(text.words("INSERT INTO "), &names.state)
-            .words(" (key, value) VALUES (")
-            .text(key)
-            .words(", ")
-            .text(value)
-            .words(") ON CONFLICT (key) DO UPDATE SET value = excluded.value")
-            .finish(),
-        Put::State { key, value: None } => names.table(text.words("DELETE FROM "), &names.state)
+        } => {
+            let text = names
+                .table(text.words("INSERT INTO "), &names.state)
+                .words(" (key, value) VALUES (");
+            state_values(text, key, value)
+                .words(STATE_CONFLICT)
+                .finish()
+        }
+        Put::State { key, value: None } => names
+            .table(text.words("DELETE FROM "), &names.state)
             .words(" WHERE key = ")
             .text(key)
             .finish(),
@@ -239,32 +252,92 @@ fn columns(text: Sql, entry: &Entry) -> Sql {
 fn logs<Q: Quoting>(names: &LedgerNames, lines: &[&LogLine]) -> String {
     names
         .table(Sql::new::<Q>().words("INSERT INTO "), &names.log)
-        .words(" (at, action, tag, actor, host, duration_ms, detail) VALUES ")
+        .words(" (")
+        .words(LOG_COLUMNS)
+        .words(") VALUES ")
         .each(", ", lines, |text, line| {
-            let text = text
-                .words("(")
-                .text(&line.at)
-                .words(", ")
-                .text(&line.action)
-                .words(", ")
-                .text(&line.tag)
-                .words(", ")
-                .text(&line.actor)
-                .words(", ")
-                .text(&line.host)
-                .words(", ")
-                .number(line.duration_ms)
-                .words(", ");
-            optional(text, line.detail.as_deref()).words(")")
+            log_values(text.words("("), line).words(")")
         })
         .finish()
+}
+
+fn log_values(text: Sql, line: &LogLine) -> Sql {
+    let text = text
+        .text(&line.at)
+        .words(", ")
+        .text(&line.action)
+        .words(", ")
+        .text(&line.tag)
+        .words(", ")
+        .text(&line.actor)
+        .words(", ")
+        .text(&line.host)
+        .words(", ")
+        .number(line.duration_ms)
+        .words(", ");
+    optional(text, line.detail.as_deref())
+}
+
+fn state_values(text: Sql, key: &str, value: &str) -> Sql {
+    text.text(key).words(", ").text(value)
+}
+
+const STATE_CONFLICT: &str = ") ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+
+/// The writes that every unit has, with numbered places for their values: what a server can plan once. The
+/// names are those by which [`values_of`] calls them.
+#[cfg(feature = "postgres")]
+pub(crate) fn plannable<Q: Quoting>(names: &LedgerNames) -> [(&'static str, String); 3] {
+    let places = |columns: &str| {
+        let count = columns.split(',').count();
+        let places: Vec<String> = (1..=count).map(|place| format!("${place}")).collect();
+        places.join(", ")
+    };
+    let insert = |table, columns: &'static str| {
+        names
+            .table(Sql::new::<Q>().words("INSERT INTO "), table)
+            .words(" (")
+            .words(columns)
+            .words(") VALUES (")
+            .sql(&places(columns))
+    };
+    [
+        (
+            "entry",
+            insert(&names.migrations, ENTRY_COLUMNS).words(")").finish(),
+        ),
+        ("log", insert(&names.log, LOG_COLUMNS).words(")").finish()),
+        (
+            "state",
+            insert(&names.state, "key, value")
+                .words(STATE_CONFLICT)
+                .finish(),
+        ),
+    ]
+}
+
+/// Which of the plannable writes a write is, and its values.
+#[cfg(feature = "postgres")]
+pub(crate) fn values_of<Q: Quoting>(put: &Put) -> Option<(&'static str, String)> {
+    let text = Sql::new::<Q>();
+    Some(match put {
+        Put::Insert(entry) => ("entry", columns(text, entry).finish()),
+        Put::Log(line) => ("log", log_values(text, line).finish()),
+        Put::State {
+            key,
+            value: Some(value),
+        } => ("state", state_values(text, key, value).finish()),
+        _ => return None,
+    })
 }
 
 /// New entries, in one statement.
 fn inserts<Q: Quoting>(names: &LedgerNames, entries: &[&Entry]) -> String {
     names
         .table(Sql::new::<Q>().words("INSERT INTO "), &names.migrations)
-        .words(" (seq, tag, name, description, checksum, status, migration, down, plan, progress, steps_done, steps_total, applied_at, duration_ms, applied_by, tool_version) VALUES ")
+        .words(" (")
+        .words(ENTRY_COLUMNS)
+        .words(") VALUES ")
         .each(", ", entries, |text, entry| {
             columns(text.words("("), entry).words(")")
         })

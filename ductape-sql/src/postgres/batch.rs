@@ -14,12 +14,16 @@ use ductape_engine::backend::{GuardAnswer, Unit, UnitFailure};
 use ductape_engine::{DbError, ledger::Put};
 
 /// The most units of a message, and its most bytes, as far as whole units allow.
-const MOST_UNITS: usize = 50;
+const MOST_UNITS: usize = 64;
 const MOST_BYTES: usize = 256 * 1024;
+
+/// From how many units on the server plans what they have in common only once.
+const WORTH_PLANNING: usize = 8;
 
 /// What a statement of a message is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Part {
+    Plan,
     Opening,
     Fence,
     Guard { step: usize },
@@ -47,6 +51,8 @@ pub(super) struct Batch<'s> {
     text: String,
     parts: Vec<Part>,
     units: usize,
+    /// Whether the settings of units hold for the session by now.
+    settled: bool,
     /// How many units are committed.
     pub done: usize,
     /// Whether the last raw unit moved the catalog, told inside its transaction.
@@ -62,6 +68,7 @@ impl<'s> Batch<'s> {
             text: String::new(),
             parts: Vec::new(),
             units: 0,
+            settled: false,
             done: 0,
             moved: None,
         }
@@ -69,6 +76,10 @@ impl<'s> Batch<'s> {
 
     /// Does units, up to the first that fails.
     pub async fn run(&mut self, units: &[Unit]) -> Result<(), Stopped> {
+        if units.len() >= WORTH_PLANNING && !self.client.planned.is_ready() && self.keeps_session()
+        {
+            self.plan();
+        }
         for unit in units {
             self.unit(unit).await?;
             self.units += 1;
@@ -82,8 +93,12 @@ impl<'s> Batch<'s> {
 
     async fn unit(&mut self, unit: &Unit) -> Result<(), Stopped> {
         self.add(Part::Opening, "BEGIN");
-        self.add(Part::Opening, &self.place.settings());
-        self.add(Part::Fence, &self.held.fence(self.place));
+        self.settle();
+        let fence = match self.client.planned.fence() {
+            Some(fence) => fence,
+            None => self.held.fence(self.place),
+        };
+        self.add(Part::Fence, &fence);
         let raw = unit.steps.iter().any(is_raw);
         let mut mark = None;
         if raw {
@@ -121,15 +136,44 @@ impl<'s> Batch<'s> {
             }
             // It may have changed the settings under which the ledger is written.
             self.add(Part::Opening, &self.place.settings());
+            // Nor is sure what the session still has.
+            self.settled = false;
+            self.client.planned.forget();
             self.add(Part::Opening, CATALOG_MARK);
             let after = self.ask().await?;
             self.moved = Some(after != mark);
         }
         for put in &unit.puts {
-            self.add(Part::Ledger, &put_sql::<Postgres>(&self.place.names, put));
+            let text = match self.client.planned.put(put) {
+                Some(text) => text,
+                None => put_sql::<Postgres>(&self.place.names, put),
+            };
+            self.add(Part::Ledger, &text);
         }
         self.add(Part::Commit, "COMMIT");
         Ok(())
+    }
+
+    /// Whether what is set and planned stays for the next transaction, and with nobody else.
+    fn keeps_session(&self) -> bool {
+        self.held.lease().is_none()
+    }
+
+    /// The settings that a unit runs under: once for all units where the session is kept, since setting a
+    /// `search_path` costs as much as a small statement.
+    fn settle(&mut self) {
+        if !self.keeps_session() {
+            self.add(Part::Opening, &self.place.settings());
+        } else if !self.settled {
+            self.add(Part::Opening, &self.place.lasting_settings());
+            self.settled = true;
+        }
+    }
+
+    fn plan(&mut self) {
+        for statement in self.client.planned.begin(self.place, self.held) {
+            self.add(Part::Plan, &statement);
+        }
     }
 
     fn add(&mut self, part: Part, statement: &str) {
@@ -156,12 +200,16 @@ impl<'s> Batch<'s> {
         let text = std::mem::take(&mut self.text);
         let parts = std::mem::take(&mut self.parts);
         self.units = 0;
+        let planning = parts.iter().filter(|part| **part == Part::Plan).count();
         match self.client.ask(text).await {
             Ok(answers) => {
                 self.done += commits(&parts);
                 Ok(answers)
             }
             Err(broken) => {
+                if broken.answers.len() < planning {
+                    self.client.planned.forget();
+                }
                 // A text of several statements goes by itself, so that it is the one at fault.
                 let at = broken.answers.len().min(parts.len().saturating_sub(1));
                 self.done += commits(parts.get(..at).unwrap_or(&[]));

@@ -1,6 +1,7 @@
 //! One connection, spoken to in the simple protocol: a text of one or many statements out, the answers of
 //! all of them back, in one round trip.
 
+use super::planned::Planned;
 use super::reach::reach;
 use ductape_engine::DbError;
 use futures_util::TryStreamExt;
@@ -56,13 +57,18 @@ impl From<Broken> for DbError {
 /// A connection. It has no pool to go back to: dropped, it is closed, and whatever lock it held ends with it.
 pub(super) struct Client {
     connection: PgConnection,
+    /// What its session has planned.
+    pub planned: Planned,
 }
 
 impl Client {
     /// Reaches the server.
     pub async fn connect(options: &PgConnectOptions, timeout: Duration) -> Result<Self, DbError> {
         let connection = reach(options, timeout).await?;
-        Ok(Self { connection })
+        Ok(Self {
+            connection,
+            planned: Planned::default(),
+        })
     }
 
     /// Runs a text of one or many statements, up to the first that fails.

@@ -50,6 +50,8 @@ mod lock;
 #[cfg(feature = "postgres")]
 mod place;
 #[cfg(feature = "postgres")]
+mod planned;
+#[cfg(feature = "postgres")]
 mod reach;
 #[cfg(feature = "postgres")]
 mod reader;

@@ -84,6 +84,11 @@ impl Place {
         self.set(LOCK_TIMEOUT, ", true)")
     }
 
+    /// The same for all transactions to come of this session.
+    pub fn lasting_settings(&self) -> String {
+        self.set(LOCK_TIMEOUT, ", false)")
+    }
+
     /// The settings of the session, for a statement that cannot stand in a transaction. Building an index
     /// concurrently waits for others without keeping anybody waiting, so it may take its time.
     pub fn session_settings(&self) -> String {
