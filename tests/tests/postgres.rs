@@ -492,8 +492,8 @@ async fn a_lost_connection_is_replaced_with_the_lock_unless_somebody_took_it() {
     assert_eq!(scene.ask(end).await, "1");
     scene.until(&format!("({ADVISORY_LOCKS}) = 0")).await;
     // Looking is not writing: nothing is in doubt, and the lock comes back with the connection.
-    assert!(session.summaries().await.is_err());
-    assert!(session.summaries().await.unwrap().is_empty());
+    assert!(session.state("note").await.is_err());
+    assert!(session.state("note").await.unwrap().is_empty());
     assert_eq!(scene.ask(ADVISORY_LOCKS).await, "1");
     session.record(&[note("again")]).await.unwrap();
 
@@ -504,7 +504,7 @@ async fn a_lost_connection_is_replaced_with_the_lock_unless_somebody_took_it() {
         .lock(&Actor::current(), &patience)
         .await
         .unwrap();
-    assert!(session.summaries().await.is_err());
+    assert!(session.state("note").await.is_err());
     let written = session.record(&[note("a zombie was here")]).await;
     assert!(
         matches!(written, Err(SessionError::LockLost)),
@@ -573,7 +573,7 @@ async fn the_lock_can_be_taken_away() {
     let holder = database.backend().force_release().await.unwrap().unwrap();
     assert_eq!(holder.owner, actor.owner);
     assert!(database.engine().lock_holder().await.unwrap().is_none());
-    assert!(session.summaries().await.is_err());
+    assert!(session.state("note").await.is_err());
     let written = session.record(&[note("still here")]).await;
     assert!(
         matches!(written, Err(SessionError::LockLost)),
