@@ -80,8 +80,8 @@ fn timed(work: impl FnOnce()) -> Duration {
 
 /// All but the first `there` are pending, on a file that has those already.
 fn pending(rounds: usize, title: &str, files: &[String], there: usize) {
-    let work = Work::new(files);
-    let first = Work::new(&files[..there]);
+    let work = Work::new(&Sqlite, files);
+    let first = Work::new(&Sqlite, &files[..there]);
     let with_grouped = |work: &Work| {
         let mut peers = all(work);
         peers.push(Box::new(Refinery::new(work, true)));
