@@ -22,13 +22,13 @@ ROUNDS = 21
 def run(*command):
     """Runs a command; gives its milliseconds and the most memory it held, in MB."""
     started = time.perf_counter()
-    process = subprocess.Popen(
-        [str(word) for word in command], stdout=subprocess.DEVNULL
-    )
+    words = [str(word) for word in command]
+    nowhere = subprocess.DEVNULL
+    process = subprocess.Popen(words, stdout=nowhere, stderr=nowhere)
     _, status, usage = os.wait4(process.pid, 0)
     milliseconds = (time.perf_counter() - started) * 1000
     if status != 0:
-        sys.exit(f"{command} failed: {status}")
+        sys.exit(f"this failed: {' '.join(words)}")
     return milliseconds, usage.ru_maxrss / 1000
 
 
