@@ -69,6 +69,10 @@ pub struct Capabilities {
     /// Whether it gives expressions back in its own spelling (PostgreSQL does, SQLite keeps the text):
     /// then the spelling that it adopted is read back after a run and kept on record.
     pub respells_expressions: bool,
+    /// The kinds of native definitions that stand on a field's type and keep it from changing: they fall
+    /// before and return after. Where there are any, the database also writes the expressions over the field
+    /// anew, so that these fall and return with them. Empty where a collection is made anew as a whole.
+    pub held_by: &'static [&'static str],
     /// Whether the lock is a lease that ends by itself, instead of ending with a connection.
     pub lock_is_lease: bool,
     /// `renameCollection`.
@@ -120,6 +124,7 @@ impl Capabilities {
             index_names: NameScope::Collection,
             transactional_changes: false,
             respells_expressions: false,
+            held_by: &[],
             lock_is_lease: true,
             rename_collection: Support::No,
             add_field: Support::No,
@@ -142,10 +147,11 @@ impl Capabilities {
         }
     }
 
-    /// How made names are cut for this database.
+    /// How operations are spelled out for this database.
     pub fn naming(&self) -> Naming {
         Naming {
             limit: self.name_limit,
+            held_by: self.held_by,
         }
     }
 

@@ -29,6 +29,7 @@
 
 pub mod backend_name;
 pub mod capabilities;
+mod casts;
 pub mod checksum;
 pub mod compiler;
 pub mod data;

@@ -91,6 +91,10 @@ pub(crate) fn prepare(
     let followed = resolved
         .iter()
         .any(|r| matches!(r.operation, Operation::Raw(_) | Operation::Restore(_)))
+        || resolved.iter().any(|r| {
+            let collection = r.operation.collection();
+            collection.is_some_and(|name| r.before.has_heirs(name))
+        })
         || !before.natives().eq(schema.natives());
     Ok(Prepared {
         migration,

@@ -398,7 +398,7 @@ proptest! {
     fn made_names_that_are_cut_lead_back_too(operations in drawn(Profile::model(), 0..9)) {
         let start = Profile::model().start();
         for unit in [LengthUnit::Bytes, LengthUnit::Characters] {
-            let naming = Naming { limit: Some((40, unit)) };
+            let naming = Naming { limit: Some((40, unit)), ..Naming::default() };
             // One that names what is called otherwise here does not fit.
             let mut schema = start.clone();
             let mut fitting = operations.0.clone();

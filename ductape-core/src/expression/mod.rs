@@ -84,7 +84,7 @@ impl Expression {
         self.text(backend).map(Expression::new)
     }
 
-    fn texts(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn texts(&self) -> impl Iterator<Item = &str> {
         let (one, many) = match &self.authored {
             Texts::One(text) => (Some(text.as_str()), None),
             Texts::PerBackend(texts) => (None, Some(texts.values().map(String::as_str))),
@@ -103,18 +103,22 @@ impl Expression {
     /// The same expression after a field got another name.
     #[must_use]
     pub fn renamed(&self, from: &Name, to: &Name) -> Self {
-        let rename = |text: &str| rename(text, from.as_str(), to.as_str());
+        self.mapped(|text| rename(text, from.as_str(), to.as_str()))
+    }
+
+    /// The same expression in other words.
+    pub(crate) fn mapped(&self, change: impl Fn(&str) -> String) -> Self {
         Self {
             authored: match &self.authored {
-                Texts::One(text) => Texts::One(rename(text)),
+                Texts::One(text) => Texts::One(change(text)),
                 Texts::PerBackend(texts) => Texts::PerBackend(
                     texts
                         .iter()
-                        .map(|(backend, text)| (*backend, rename(text)))
+                        .map(|(backend, text)| (*backend, change(text)))
                         .collect(),
                 ),
             },
-            adopted: self.adopted.as_deref().map(rename),
+            adopted: self.adopted.as_deref().map(change),
         }
     }
 }

@@ -55,12 +55,31 @@ pub fn mentions_field(text: &str, collection: &Name, field: &Name, on: Option<&N
     // What the collection is called in the text, and what stands for others.
     let mut own = vec![collection.as_str().to_ascii_lowercase()];
     let mut others = Vec::new();
+    let mut in_sources = false;
+    let mut wanted = false;
     for (place, token) in all.iter().enumerate() {
-        let source = ["FROM", "JOIN", "INTO", "UPDATE"];
-        let after_source = place.checked_sub(1).and_then(at).is_some_and(|before| {
-            source.iter().any(|word| before.is_word(word)) || before.is_symbol(",")
-        });
-        let Some(name) = token.name().filter(|_| after_source) else {
+        if SOURCES.iter().any(|word| token.is_word(word)) {
+            (in_sources, wanted) = (true, true);
+            continue;
+        }
+        let stays = token.is_symbol("(") || token.is_word("ONLY") || token.is_word("LATERAL");
+        let ends = matches!(token, Token::Word(word) if is_keyword(word) && !token.is_word("AS"))
+            || CLAUSES.iter().any(|word| token.is_word(word));
+        if ends && !stays {
+            (in_sources, wanted) = (false, false);
+            continue;
+        }
+        if token.is_symbol(",") {
+            wanted = in_sources;
+            continue;
+        }
+        // A schema stands before the name.
+        let qualifies = at(place + 1).is_some_and(|t| t.is_symbol("."));
+        if !wanted || stays || qualifies || token.is_symbol(".") {
+            continue;
+        }
+        wanted = false;
+        let Some(name) = token.name() else {
             continue;
         };
         let mut next = place + 1;
@@ -102,6 +121,9 @@ pub fn mentions_field(text: &str, collection: &Name, field: &Name, on: Option<&N
         }
     })
 }
+
+/// Words that a collection's name follows in a statement.
+const SOURCES: [&str; 4] = ["FROM", "JOIN", "INTO", "UPDATE"];
 
 /// Words that may follow a collection's name in a statement, and are no other name of it.
 const CLAUSES: [&str; 22] = [
@@ -237,6 +259,27 @@ mod tests {
     use super::super::token::{KEYWORDS, same};
     use super::*;
     use crate::expression::Expression;
+
+    #[test]
+    #[allow(clippy::unwrap_used, reason = "a test")]
+    fn a_field_is_found_behind_what_stands_for_its_collection() {
+        let view = "CREATE VIEW v AS SELECT a.id, a.name, f.title AS t, lower(c.note) FROM ((actor a LEFT JOIN casting c ON ((a.id = c.actor))) LEFT JOIN ONLY shop.film f ON (f.id = c.film)), place GROUP BY a.id, a.name";
+        let name = |text: &str| Name::new(text).unwrap();
+        let finds = |collection: &str, field: &str| {
+            mentions_field(view, &name(collection), &name(field), None)
+        };
+        for (collection, field) in [
+            ("actor", "id"),
+            ("actor", "name"),
+            ("casting", "note"),
+            ("film", "title"),
+        ] {
+            assert!(finds(collection, field), "{collection}.{field}");
+        }
+        for (collection, field) in [("film", "name"), ("casting", "title"), ("place", "note")] {
+            assert!(!finds(collection, field), "{collection}.{field}");
+        }
+    }
 
     #[test]
     fn a_renamed_field_is_followed_and_functions_and_texts_are_not() {

@@ -53,7 +53,7 @@ impl<'t> Token<'t> {
         matches!(self, Token::Symbol(s) if s == symbol)
     }
 
-    pub(super) fn names(self, name: &str) -> bool {
+    pub(crate) fn names(self, name: &str) -> bool {
         match self {
             Token::Word(word) => word.eq_ignore_ascii_case(name) && !is_keyword(word),
             Token::Quoted(quoted) => {

@@ -1,5 +1,5 @@
 use super::drop_index::refuse_if_pointed_at;
-use super::{AddConstraint, Allow, Naming, Operation, SchemaError, existing};
+use super::{AddConstraint, Allow, Naming, Operation, SchemaError, after_its_settings, existing};
 use crate::inverse::{Inverse, Irreversible};
 use crate::json::document;
 use crate::name::Name;
@@ -43,7 +43,12 @@ impl DropConstraint {
     ) -> Result<Option<Vec<Operation>>, SchemaError> {
         let without = self.without(before)?;
         refuse_if_pointed_at(before, &without)?;
-        Ok(None)
+        Ok(after_its_settings(
+            before,
+            &self.collection,
+            &self.constraint,
+            || self.clone().into(),
+        ))
     }
 
     fn without(&self, schema: &Schema) -> Result<Collection, SchemaError> {

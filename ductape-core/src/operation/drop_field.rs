@@ -8,7 +8,7 @@ use crate::inverse::{Inverse, Irreversible};
 use crate::json::document;
 use crate::name::Name;
 use crate::risk::{Risk, RiskKind};
-use crate::schema::{Collection, Constraint, Index, NativeDefinition, Rule, Schema};
+use crate::schema::{Collection, Constraint, Index, NativeDefinition, PARTITION, Rule, Schema};
 use std::sync::Arc;
 
 document! {
@@ -72,7 +72,24 @@ impl DropField {
         let Some(collection) = before.collection(&self.collection) else {
             return Vec::new();
         };
-        let natives = self.natives(before);
+        let indexes = collection
+            .indexes
+            .iter()
+            .filter(|index| index.mentions(&self.field))
+            .filter_map(|index| index.name.as_ref());
+        let constraints = collection
+            .constraints
+            .iter()
+            .filter(|constraint| {
+                constraint.mentions(&self.field) || self.falls_with(collection, constraint)
+            })
+            .filter_map(|constraint| constraint.name.as_ref());
+        let falling: Vec<&Name> = indexes.chain(constraints).collect();
+        let settings = before.natives().filter(|native| {
+            let of = |index: &&Name| native.is_settings_of_index(&self.collection, index);
+            falling.iter().any(of)
+        });
+        let natives = self.natives(before).into_iter().chain(settings);
         let mut operations: Vec<Operation> = without_natives(before, natives).into_iter().collect();
         // Foreign keys fall before the keys and the unique indexes that they may point at.
         let (foreign_keys, others): (Vec<&Constraint>, Vec<&Constraint>) = collection
@@ -102,7 +119,11 @@ impl DropField {
     fn natives<'s>(&self, before: &'s Schema) -> Vec<&'s Arc<NativeDefinition>> {
         let about: Vec<_> = before.natives_about(&self.collection).collect();
         before.natives_with_dependants(|native| {
-            about.iter().any(|other| ***other == *native)
+            if native.is_settings() {
+                return native.is_settings_of(&self.collection, &self.field);
+            }
+            native.kind != PARTITION
+                && about.iter().any(|other| ***other == *native)
                 && mentions_field(
                     &native.definition,
                     &self.collection,

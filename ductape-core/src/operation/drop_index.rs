@@ -1,6 +1,7 @@
 use super::create_collection::has_key;
 use super::{
-    AddConstraint, Allow, CreateIndex, DropConstraint, Naming, Operation, SchemaError, existing,
+    AddConstraint, Allow, CreateIndex, DropConstraint, Naming, Operation, SchemaError,
+    after_its_settings, existing,
 };
 use crate::inverse::{Inverse, Irreversible};
 use crate::json::document;
@@ -45,7 +46,12 @@ impl DropIndex {
     ) -> Result<Option<Vec<Operation>>, SchemaError> {
         let without = self.without(before)?;
         refuse_if_pointed_at(before, &without)?;
-        Ok(None)
+        Ok(after_its_settings(
+            before,
+            &self.collection,
+            &self.index,
+            || self.clone().into(),
+        ))
     }
 
     fn without(&self, schema: &Schema) -> Result<Collection, SchemaError> {

@@ -64,11 +64,15 @@ words! {
     }
 }
 
-/// How made names are cut for a database.
+/// How operations are spelled out for a database: how made names are cut, and what stands in the way of
+/// a change.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Naming {
     /// The longest name that the database takes, and what it counts; none if there is no limit.
     pub limit: Option<(usize, LengthUnit)>,
+    /// The kinds of native definitions that keep the type of a field from changing
+    /// ([`Capabilities::held_by`](crate::capabilities::Capabilities::held_by)).
+    pub held_by: &'static [&'static str],
 }
 
 impl Naming {
@@ -302,7 +306,9 @@ pub enum InverseError {
 /// The collection that an operation is about, or why it cannot be.
 fn existing<'s>(schema: &'s Schema, name: &Name) -> Result<&'s Arc<Collection>, SchemaError> {
     schema.collection(name).ok_or_else(|| {
-        match schema.natives().find(|native| native.name == *name) {
+        let called_so =
+            |native: &&Arc<NativeDefinition>| native.name == *name && !native.is_settings();
+        match schema.natives().find(called_so) {
             Some(native) => SchemaError::depended(format!(
                 "{name:?} is a {} in the database's own words, which Ductape leaves alone",
                 native.kind
@@ -354,6 +360,20 @@ fn without_natives<'n>(
             allow: Vec::new(),
         })
     })
+}
+
+/// What says how an index is falls before it, where there is such a thing.
+fn after_its_settings(
+    schema: &Schema,
+    collection: &Name,
+    index: &Name,
+    drop: impl FnOnce() -> Operation,
+) -> Option<Vec<Operation>> {
+    let settings = schema
+        .natives()
+        .find(|native| native.is_settings_of_index(collection, index));
+    let fall = without_natives(schema, settings)?;
+    Some(vec![fall, drop()])
 }
 
 /// A new name and the old one again, with the definitions that they leave in other words put back as

@@ -1,11 +1,20 @@
-use super::{AddConstraint, Allow, DropConstraint, Naming, Operation, SchemaError, existing};
+use super::{
+    AddConstraint, Allow, DropConstraint, DropField, DropIndex, Naming, Operation, SchemaError,
+    existing, without_natives,
+};
 use crate::backend_name::BackendName;
+use crate::casts::{Going, without_casts};
+use crate::expression::Expression;
 use crate::inverse::{Inverse, Irreversible};
 use crate::json::{Reader, document};
 use crate::name::Name;
 use crate::risk::{Risk, RiskKind};
-use crate::schema::{Collection, Constraint, Field, FieldChanges, FieldType, Rule, Schema};
+use crate::schema::{
+    Collection, Constraint, Field, FieldChanges, FieldType, IndexTarget, NativeDefinition, Rule,
+    Schema,
+};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 document! {
     /// Changes attributes of a field.
@@ -63,7 +72,7 @@ impl ModifyField {
         let after = self.after(field)?;
         if self.changes.primary_key.is_none() && self.changes.unique.is_none() && after != *field {
             self.check_key(collection, &after)?;
-            return Ok(None);
+            return self.with_what_falls(before, field, &after, naming);
         }
         let mut operations: Vec<Operation> = Vec::new();
         let mut schema = before.clone();
@@ -126,6 +135,210 @@ impl ModifyField {
             add(Rule::Unique(only.to_vec()), &mut schema)?;
         }
         Ok(Some(operations))
+    }
+
+    /// What stands on the field and keeps it from changing falls before, and returns after, as it was:
+    /// so it does on the way back, too, whatever the database made of it in between. Nothing if nothing
+    /// has to fall.
+    fn with_what_falls(
+        &self,
+        before: &Schema,
+        field: &Field,
+        after: &Field,
+        naming: &Naming,
+    ) -> Result<Option<Vec<Operation>>, SchemaError> {
+        if naming.held_by.is_empty() {
+            return Ok(None);
+        }
+        let falling = match (self.makes_anew(field, after), self.retypes(field, after)) {
+            (true, _) => {
+                DropField::new(self.collection.clone(), self.field.clone()).falling(before)
+            }
+            (false, true) => self.held(before, field, after, naming),
+            (false, false) if field.auto_increment != after.auto_increment => {
+                without_natives(before, self.settings(before))
+                    .into_iter()
+                    .collect()
+            }
+            (false, false) => return Ok(None),
+        };
+        let mut operations = Vec::new();
+        let mut returning = Vec::new();
+        let mut schema = before.clone();
+        for falling in falling {
+            for falling in falling.spell_out(&schema, naming)? {
+                // What has no way back does not fall here: a definition, an index, a constraint and a
+                // generated field have one.
+                let back = falling.inverse_spelled(&schema).ok();
+                falling.apply_spelled(&mut schema)?;
+                operations.push(falling);
+                returning.push(back.map(|back| back.operations).unwrap_or_default());
+            }
+        }
+        if operations.is_empty() {
+            return Ok(None);
+        }
+        operations.push(self.clone().into());
+        operations.extend(returning.into_iter().rev().flatten().filter_map(|back| {
+            // How the field was stored may not be for its new type.
+            match back {
+                Operation::Restore(mut restore) => {
+                    restore
+                        .definitions
+                        .retain(|native| !native.is_settings_of(&self.collection, &self.field));
+                    let empty = restore.definitions.is_empty() && restore.remove.is_empty();
+                    (!empty).then(|| restore.into())
+                }
+                back => Some(back),
+            }
+        }));
+        if let Some(going) = self.casts_that_go(field, after) {
+            let returning = operations
+                .iter()
+                .position(|operation| matches!(operation, Operation::ModifyField(_)))
+                .unwrap_or_default();
+            for operation in operations.iter_mut().skip(returning) {
+                map_texts(operation, &|text| without_casts(text, &going));
+            }
+        }
+        Ok(Some(operations))
+    }
+
+    /// The casts that would keep what returns from fitting the new type: `status <> 'on'::the_enum` when the
+    /// enum becomes a text, and the other way round.
+    fn casts_that_go(&self, field: &Field, after: &Field) -> Option<Going<'_>> {
+        let is_enum = |field: &Field| match &field.field_type {
+            FieldType::Array { items } => matches!(**items, FieldType::Enum { .. }),
+            other => matches!(other, FieldType::Enum { .. }),
+        };
+        let is_text =
+            |field: &Field| matches!(field.field_type, FieldType::Text | FieldType::String { .. });
+        let type_names = |field: &Field| {
+            let native = field.native.values();
+            native
+                .map(|native| native.trim_end_matches("[]").to_owned())
+                .collect::<Vec<_>>()
+        };
+        let made = Name::made(self.collection.as_str(), [&self.field]);
+        if is_enum(field) && (is_enum(after) || is_text(after)) {
+            let mut types = type_names(field);
+            types.push(made.to_string());
+            return Some(Going {
+                types,
+                only: None,
+                instead: None,
+            });
+        }
+        if is_text(field) && is_enum(after) {
+            let quoted = format!("\"{}\"", made.as_str().replace('"', "\"\""));
+            return Some(Going {
+                types: vec!["text".to_owned(), "character varying".to_owned()],
+                only: Some(&self.field),
+                instead: Some(type_names(after).pop().unwrap_or(quoted)),
+            });
+        }
+        None
+    }
+
+    /// Whether the field has to be dropped and added: another expression makes its values.
+    fn makes_anew(&self, field: &Field, after: &Field) -> bool {
+        after.generated.is_some()
+            && (field.generated != after.generated || self.retypes(field, after))
+    }
+
+    /// Whether the type in the database is another one.
+    fn retypes(&self, field: &Field, after: &Field) -> bool {
+        !self.using.is_empty()
+            || field.native != after.native
+            || field.collation != after.collation
+            || field.field_type != after.field_type && !grows(&field.field_type, &after.field_type)
+    }
+
+    fn settings<'s>(&self, before: &'s Schema) -> Option<&'s Arc<NativeDefinition>> {
+        let mut natives = before.natives();
+        natives.find(|native| native.is_settings_of(&self.collection, &self.field))
+    }
+
+    /// What keeps the field's type from changing, and what the database would write anew.
+    fn held(
+        &self,
+        before: &Schema,
+        field: &Field,
+        after: &Field,
+        naming: &Naming,
+    ) -> Vec<Operation> {
+        let Some(collection) = before.collection(&self.collection) else {
+            return Vec::new();
+        };
+        // A field that is generated from this one takes along what stands on it.
+        let derived: Vec<&Field> = collection
+            .fields
+            .iter()
+            .filter(|other| {
+                other.name != self.field
+                    && other
+                        .generated
+                        .as_ref()
+                        .is_some_and(|generated| generated.expression.mentions(&self.field))
+            })
+            .collect();
+        let about: Vec<_> = before.natives_about(&self.collection).collect();
+        let holds = |native: &NativeDefinition| {
+            native.is_settings_of(&self.collection, &self.field)
+                || naming.held_by.contains(&native.kind.as_str())
+                    && about.iter().any(|other| ***other == *native)
+                    && crate::expression::mentions_field(
+                        &native.definition,
+                        &self.collection,
+                        &self.field,
+                        native.on.as_ref(),
+                    )
+        };
+        let natives = before.natives_with_dependants(holds);
+        let mut falling: Vec<Operation> = without_natives(before, natives).into_iter().collect();
+        falling.extend(
+            derived
+                .iter()
+                .map(|other| DropField::new(self.collection.clone(), other.name.clone()).into()),
+        );
+        // Of another length, or as another whole number, nothing is written anew but lists, into which the
+        // server puts casts.
+        let whole = |field: &Field| {
+            matches!(
+                field.field_type,
+                FieldType::Smallint | FieldType::Integer | FieldType::Bigint
+            )
+        };
+        let same_name = field.field_type.name() == after.field_type.name()
+            && !matches!(
+                field.field_type,
+                FieldType::Enum { .. } | FieldType::Array { .. }
+            );
+        let alike = (same_name || whole(field) && whole(after))
+            && field.native == after.native
+            && field.collation == after.collation;
+        let anew = |expression: &Expression| {
+            expression.mentions(&self.field)
+                && (!alike || expression.texts().any(|text| text.contains("ARRAY[")))
+        };
+        let goes_along = |mentions: &dyn Fn(&Field) -> bool| derived.iter().any(|f| mentions(f));
+        for index in &collection.indexes {
+            if let Some(name) = &index.name
+                && index.expressions().any(anew)
+                && !goes_along(&|other| index.mentions(&other.name))
+            {
+                falling.push(DropIndex::new(self.collection.clone(), name.clone()).into());
+            }
+        }
+        for constraint in &collection.constraints {
+            if let (Some(name), Rule::Check(expression)) = (&constraint.name, &constraint.rule)
+                && anew(expression)
+                && !goes_along(&|other| constraint.mentions(&other.name))
+            {
+                falling.push(DropConstraint::new(self.collection.clone(), name.clone()).into());
+            }
+        }
+        falling
     }
 
     fn target<'s>(&self, schema: &'s Schema) -> Result<(&'s Collection, &'s Field), SchemaError> {
@@ -261,6 +474,51 @@ impl ModifyField {
             self.field,
             changes.join(", ")
         )
+    }
+}
+
+/// Changes what an operation that brings something back says in the database's words.
+fn map_texts(operation: &mut Operation, change: &dyn Fn(&str) -> String) {
+    match operation {
+        Operation::AddConstraint(add) => {
+            if let Rule::Check(expression) = &mut add.constraint.rule {
+                *expression = expression.mapped(change);
+            }
+        }
+        Operation::CreateIndex(create) => {
+            let index = Arc::make_mut(&mut create.index);
+            if let Some(predicate) = &mut index.predicate {
+                *predicate = predicate.mapped(change);
+            }
+            for key in &mut index.fields {
+                if let IndexTarget::Expression(expression) = &mut key.target {
+                    *expression = expression.mapped(change);
+                }
+            }
+        }
+        Operation::AddField(add) => {
+            if let Some(generated) = &mut Arc::make_mut(&mut add.field).generated {
+                generated.expression = generated.expression.mapped(change);
+            }
+        }
+        Operation::Restore(restore) => {
+            for native in &mut restore.definitions {
+                native.definition = change(&native.definition);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Whether an enum only gets more values: its type stays.
+fn grows(from: &FieldType, to: &FieldType) -> bool {
+    match (from, to) {
+        (FieldType::Enum { values: old }, FieldType::Enum { values: new }) => {
+            let kept = new.iter().filter(|value| old.contains(value));
+            new.len() > old.len() && kept.eq(old)
+        }
+        (FieldType::Array { items: old }, FieldType::Array { items: new }) => grows(old, new),
+        _ => false,
     }
 }
 

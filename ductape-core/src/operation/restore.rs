@@ -55,7 +55,7 @@ impl Restore {
 
     fn check(&self, schema: &Schema) -> Result<(), SchemaError> {
         for native in &self.remove {
-            if schema.native(native).is_none() {
+            if schema.native(native).is_none() && !native.is_settings() {
                 return Err(SchemaError::missing(format!(
                     "the {} {:?} does not exist",
                     native.kind, native.name
@@ -66,6 +66,7 @@ impl Restore {
             let goes = self.remove.iter().any(|other| other.is_named_like(native));
             if let Some(there) = schema.native(native)
                 && !goes
+                && !native.is_settings()
             {
                 return Err(SchemaError::exists(
                     **there == *native,
@@ -102,10 +103,19 @@ impl Restore {
                 .native(native)
                 .map_or_else(|| native.clone(), |native| native.as_ref().clone())
         };
+        let removed = |native: &NativeDefinition| {
+            let mut others = self.remove.iter();
+            others.any(|other| other.is_named_like(native))
+        };
+        let overwritten = self.definitions.iter().filter_map(|native| {
+            let there = before.native(native)?;
+            (!removed(native)).then(|| there.as_ref().clone())
+        });
+        let removed = self.remove.iter().rev().map(there);
         Ok(Inverse::lossless(vec![
             Restore {
                 backend: self.backend,
-                definitions: self.remove.iter().rev().map(there).collect(),
+                definitions: removed.chain(overwritten).collect(),
                 remove: self.definitions.iter().rev().cloned().collect(),
                 allow: self.allow.clone(),
             }

@@ -24,7 +24,10 @@ pub use index::{
     Projection,
 };
 pub use list::List;
-pub use native::NativeDefinition;
+pub use native::{
+    FIELD_SETTINGS, INDEX_SETTINGS, INHERITANCE, NativeDefinition, PARTITION, PARTITIONING,
+    SETTINGS,
+};
 pub use options::{
     CassandraOptions, ClusteringDirection, ClusteringOrder, DynamoOptions, KeyAttribute, KeyType,
     MongoOptions, Options, SecondaryIndex, SqlOptions,
@@ -128,6 +131,12 @@ impl Schema {
         self.natives_with_dependants(about).into_iter()
     }
 
+    /// Whether other collections have their fields from this one, and follow its changes.
+    pub fn has_heirs(&self, collection: &Name) -> bool {
+        self.natives()
+            .any(|native| native.kind == INHERITANCE && native.name == *collection)
+    }
+
     /// The native definitions that are meant, and those that come after them.
     pub(crate) fn natives_with_dependants(
         &self,
@@ -137,6 +146,10 @@ impl Schema {
             self.natives().partition(|native| meant(native));
         let mut at = 0;
         while let Some(native) = found.get(at) {
+            if native.is_settings() {
+                at += 1;
+                continue;
+            }
             let name = native.name.clone();
             let (after, rest): (Vec<_>, Vec<_>) = others
                 .into_iter()
@@ -178,14 +191,13 @@ impl Schema {
         for native in about {
             let named = |name: &Name| crate::expression::mentions(&native.definition, name);
             let either = |name: &Name| name == from || name == to;
-            let shared = self
-                .natives()
-                .any(|other| either(&other.name) || native.after.contains(&other.name))
-                || self.collections().any(|other| {
-                    let has = other.field(from).is_some() || other.field(to).is_some();
-                    let about = || native.after.contains(&other.name) || named(&other.name);
-                    either(&other.name) || other.name != *collection && has && about()
-                });
+            let shared = self.natives().any(|other| {
+                !other.is_settings() && (either(&other.name) || native.after.contains(&other.name))
+            }) || self.collections().any(|other| {
+                let has = other.field(from).is_some() || other.field(to).is_some();
+                let about = || native.after.contains(&other.name) || named(&other.name);
+                either(&other.name) || other.name != *collection && has && about()
+            });
             if !shared
                 && let Some(text) = crate::expression::rename_field(&native.definition, from, to)
                 && text != native.definition
@@ -194,6 +206,14 @@ impl Schema {
                 native.definition = text;
                 self.put_native(native);
             }
+        }
+        let of_field = |native: &&Arc<NativeDefinition>| native.is_settings_of(collection, from);
+        let settings = self.natives().find(of_field).cloned();
+        if let Some(settings) = settings {
+            self.remove_native(&settings);
+            let mut settings = settings.as_ref().clone();
+            settings.name = to.clone();
+            self.put_native(settings);
         }
     }
 

@@ -25,7 +25,36 @@ document! {
     }
 }
 
+/// The kind of what belongs to a collection beside its shape: whose it is, who may do what, how it is stored.
+pub const SETTINGS: &str = "settings";
+/// The same for a field; it is named as that one.
+pub const FIELD_SETTINGS: &str = "field settings";
+/// The same for an index, also one that a constraint has; it is named as that one.
+pub const INDEX_SETTINGS: &str = "index settings";
+/// The kind of what says how a collection's rows are spread over partitions.
+pub const PARTITIONING: &str = "partitioning";
+/// The kind of what says which collection one has its fields from; it is named as that one.
+pub const INHERITANCE: &str = "inheritance";
+/// The kind of what holds a part of a collection's rows: it falls with the collection alone.
+pub const PARTITION: &str = "partition";
+
 impl NativeDefinition {
+    /// Whether it says how something is that is there without it: it comes and goes with that, and is never
+    /// in the way.
+    pub fn is_settings(&self) -> bool {
+        [SETTINGS, FIELD_SETTINGS, INDEX_SETTINGS, PARTITIONING].contains(&self.kind.as_str())
+    }
+
+    /// Whether it says how an index is, or that of a constraint.
+    pub fn is_settings_of_index(&self, collection: &Name, index: &Name) -> bool {
+        self.kind == INDEX_SETTINGS && self.on.as_ref() == Some(collection) && self.name == *index
+    }
+
+    /// Whether it says how a field is.
+    pub fn is_settings_of(&self, collection: &Name, field: &Name) -> bool {
+        self.kind == FIELD_SETTINGS && self.on.as_ref() == Some(collection) && self.name == *field
+    }
+
     /// What tells it from others.
     pub(super) fn key(&self) -> (String, Name, Option<Name>) {
         (self.kind.clone(), self.name.clone(), self.on.clone())

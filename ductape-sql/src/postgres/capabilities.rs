@@ -14,6 +14,19 @@ pub const CAPABILITIES: Capabilities = {
     capabilities.transactional_changes = true;
     // `pg_get_expr` and its like write expressions anew from what was parsed.
     capabilities.respells_expressions = true;
+    // "cannot alter type of a column used by …" (ATRememberAllDependents in tablecmds.c).
+    capabilities.held_by = &[
+        "view",
+        "materialized view",
+        "trigger",
+        "rule",
+        "policy",
+        "function",
+        "procedure",
+        "publication",
+        "constraint",
+        "statistics",
+    ];
     // An advisory lock ends with its connection.
     capabilities.lock_is_lease = false;
     capabilities.rename_collection = Support::Native;

@@ -7,8 +7,10 @@ use super::index::cannot;
 use super::types::{enum_values, is_serial, server_spelling};
 use ductape_core::compiler::{Direction, Step};
 use ductape_core::expression::{Token, check, tokens};
+use ductape_core::operation::DropConstraint;
 use ductape_core::schema::{
-    Constraint, ConstraintType, DefaultValue, Field, FieldType, Index, IndexTarget, Rule,
+    Constraint, ConstraintType, DefaultValue, Field, FieldType, Index, IndexTarget,
+    NativeDefinition, References, Rule,
 };
 use ductape_core::{BackendName, Collection, Name, Risk, RiskKind, Schema};
 use serde_json::Value;
@@ -175,7 +177,7 @@ impl Compilation<'_> {
                 Token::Quoted(quoted) => {
                     quoted.starts_with('"') || quoted == "[]" || is_bounds(quoted)
                 }
-                token => ["(", ")", ",", "-", "+", "."]
+                token => ["(", ")", ",", "-", "+", ".", "[", "]"]
                     .iter()
                     .any(|symbol| token.is_symbol(symbol)),
             });
@@ -252,6 +254,7 @@ impl Compilation<'_> {
                 if let Some(target) = target {
                     self.check_comparable(at, collection, columns, target, &references.columns);
                 }
+                self.check_generated_columns(at, collection, columns, references, shown);
                 let unlogged = |c: &Collection| c.options.sql.unlogged;
                 if target.is_some_and(|target| unlogged(target) && !unlogged(collection)) {
                     self.refuse(
@@ -315,7 +318,7 @@ impl Compilation<'_> {
             };
             let field = collection
                 .field(name)
-                .filter(|field| known_kin(field).is_some_and(|kin| kin != "text"));
+                .filter(|field| known_kin(field).is_some_and(|(kin, _)| kin != "text"));
             if let Some(field) = field {
                 self.refuse(
                     at,
@@ -329,7 +332,69 @@ impl Compilation<'_> {
         }
     }
 
-    /// The server compares numbers with numbers, texts with texts, and nothing else with another type.
+    /// No foreign key writes what is generated.
+    fn check_generated_columns(
+        &mut self,
+        at: usize,
+        collection: &Collection,
+        columns: &[Name],
+        references: &References,
+        name: &str,
+    ) {
+        use ductape_core::schema::ReferentialAction as A;
+        let sets = |action| matches!(action, Some(A::SetNull | A::SetDefault));
+        let writes = sets(references.on_delete)
+            || sets(references.on_update)
+            || references.on_update == Some(A::Cascade);
+        let generated = columns.iter().find(|column| {
+            let field = collection.field(column);
+            field.is_some_and(|field| field.generated.is_some())
+        });
+        if let Some(field) = generated.filter(|_| writes) {
+            self.refuse(
+                at,
+                format!(
+                    "the foreign key {name} writes {field}, and nobody writes a generated field"
+                ),
+                "drop the foreign key first, or give it other actions",
+            );
+        }
+    }
+
+    /// The same for one in the server's own words.
+    pub(super) fn check_native_key(&mut self, at: usize, native: &NativeDefinition) {
+        let writes = native.kind == "constraint"
+            && native.definition.contains(" FOREIGN KEY (")
+            && ["SET NULL", "SET DEFAULT", "ON UPDATE CASCADE"]
+                .iter()
+                .any(|action| native.definition.contains(action));
+        let generated = self
+            .operations
+            .get(at)
+            .zip(native.on.as_ref())
+            .and_then(|(resolved, on)| resolved.before.collection(on))
+            .and_then(|collection| {
+                let (columns, _) = native.definition.split_once(" REFERENCES ")?;
+                let mut fields = collection.fields.iter();
+                fields.find(|field| {
+                    field.generated.is_some()
+                        && ductape_core::expression::mentions(columns, &field.name)
+                })
+            });
+        if let Some(field) = generated.filter(|_| writes) {
+            self.refuse(
+                at,
+                format!(
+                    "the foreign key {} writes {}, and nobody writes a generated field",
+                    native.name, field.name
+                ),
+                "drop the foreign key first",
+            );
+        }
+    }
+
+    /// The server compares numbers with numbers that are no less wide, texts with texts, and nothing else
+    /// with another type.
     fn check_comparable(
         &mut self,
         at: usize,
@@ -342,18 +407,98 @@ impl Compilation<'_> {
             let (Some(a), Some(b)) = (own.field(mine), target.field(theirs)) else {
                 continue;
             };
-            if let (Some(kin), Some(other)) = (known_kin(a), known_kin(b))
-                && kin != other
+            if let (Some((kin, width)), Some((other, most))) = (known_kin(a), known_kin(b))
+                && (kin != other || width > most)
             {
                 self.refuse(
                     at,
                     format!(
-                        "{}.{mine} ({}) cannot point at {}.{theirs} ({}): PostgreSQL does not compare these types",
+                        "{}.{mine} ({}) cannot point at {}.{theirs} ({}): PostgreSQL does not look one up among the other",
                         own.name, a.field_type, target.name, b.field_type
                     ),
                     "give both the same type",
                 );
             }
+        }
+    }
+
+    /// The foreign keys of a field whose type changes, and those that point at it.
+    pub(super) fn check_keys_of(
+        &mut self,
+        at: usize,
+        own: &Collection,
+        field: &Name,
+        after: &Schema,
+    ) {
+        for constraint in &own.constraints {
+            if let Rule::ForeignKey(columns, references) = &constraint.rule
+                && columns.contains(field)
+                && let Some(target) = after.collection(&references.table)
+            {
+                self.check_comparable(at, own, columns, target, &references.columns);
+            }
+        }
+        for (other, constraint) in after.foreign_keys_to(&own.name) {
+            if let Rule::ForeignKey(columns, references) = &constraint.rule
+                && references.columns.contains(field)
+                && let Some(other) = after.collection(other)
+            {
+                self.check_comparable(at, other, columns, own, &references.columns);
+            }
+        }
+    }
+
+    /// A key that a foreign key in the server's own words points at stays while that does.
+    pub(super) fn check_key_is_not_pointed_at(
+        &mut self,
+        at: usize,
+        drop: &DropConstraint,
+        before: &Schema,
+    ) {
+        let columns = before
+            .collection(&drop.collection)
+            .and_then(|collection| collection.constraint(&drop.constraint))
+            .and_then(|constraint| match &constraint.rule {
+                Rule::PrimaryKey(columns) | Rule::Unique(columns) => Some(columns),
+                _ => None,
+            });
+        let Some(columns) = columns else {
+            return;
+        };
+        let points = before.natives().find(|native| {
+            native.kind == "constraint"
+                && native
+                    .definition
+                    .split_once(" REFERENCES ")
+                    .is_some_and(|(_, target)| {
+                        let mut walk = tokens(target);
+                        let names = |token: Token<'_>| token.name();
+                        let table: Vec<String> = walk
+                            .by_ref()
+                            .take_while(|token| !token.is_symbol("("))
+                            .filter_map(names)
+                            .collect();
+                        let keys: Vec<String> = walk
+                            .take_while(|token| !token.is_symbol(")"))
+                            .filter_map(names)
+                            .collect();
+                        let is_key = |column: &Name| keys.iter().any(|k| k == column.as_str());
+                        table
+                            .last()
+                            .is_some_and(|name| name == drop.collection.as_str())
+                            && keys.len() == columns.len()
+                            && columns.iter().all(is_key)
+                    })
+        });
+        if let Some(native) = points {
+            self.refuse(
+                at,
+                format!(
+                    "the foreign key {} points at {}, and needs {}",
+                    native.name, drop.collection, drop.constraint
+                ),
+                "drop the foreign key first, with a raw statement",
+            );
         }
     }
 
@@ -395,26 +540,27 @@ impl Compilation<'_> {
 }
 
 /// The kin of a field's type, unless it is in the server's own words.
-fn known_kin(field: &Field) -> Option<&'static str> {
+fn known_kin(field: &Field) -> Option<(&'static str, u8)> {
     match field.native.get(&BackendName::Postgresql) {
         Some(native) if !is_serial(&server_spelling(native)) => None,
         _ => kin(&field.field_type),
     }
 }
 
-/// Types of the same kin can be compared with each other; nothing for one that has none but itself.
-fn kin(field_type: &FieldType) -> Option<&'static str> {
+/// Types of the same kin can be compared with each other; nothing for one that has none but itself. A key
+/// of one is looked up among those of one that is as wide or wider (ATAddForeignKeyConstraint: the one is
+/// turned into the other where that needs no saying).
+fn kin(field_type: &FieldType) -> Option<(&'static str, u8)> {
     Some(match field_type {
-        FieldType::Smallint
-        | FieldType::Integer
-        | FieldType::Bigint
-        | FieldType::Decimal { .. } => "number",
-        FieldType::String { .. } | FieldType::Text => "text",
-        FieldType::Boolean => "boolean",
-        FieldType::Uuid => "uuid",
-        FieldType::Json => "json",
-        FieldType::Date | FieldType::Datetime | FieldType::Timestamp => "moment",
-        FieldType::Binary { .. } | FieldType::Blob => "bytes",
+        FieldType::Smallint | FieldType::Integer | FieldType::Bigint => ("number", 0),
+        FieldType::Decimal { .. } => ("number", 1),
+        FieldType::Float | FieldType::Double => ("number", 2),
+        FieldType::String { .. } | FieldType::Text => ("text", 0),
+        FieldType::Boolean => ("boolean", 0),
+        FieldType::Uuid => ("uuid", 0),
+        FieldType::Json => ("json", 0),
+        FieldType::Date | FieldType::Datetime | FieldType::Timestamp => ("moment", 0),
+        FieldType::Binary { .. } | FieldType::Blob => ("bytes", 0),
         _ => return None,
     })
 }

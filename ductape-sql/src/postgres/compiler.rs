@@ -10,14 +10,18 @@ use super::constraint::{
     validate,
 };
 use super::counting::{self, Counting};
+use super::defaults::default_text;
 use super::dialect::{Postgres, sql};
 use super::effects;
-use super::enum_type::{create_type, owned_values, with_types_of};
+use super::enum_type::{block, create_type, owned_values, with_types_of};
 use super::guard::{any_row, constraint_guards, index_duplicates, second_row};
 use super::index::{create_index, drop_index};
-use super::native::{PARTITIONED, drop_native};
+use super::native::{
+    behind_columns, drop_native, inherited_checks, inherited_fields, is_said_before,
+};
 use super::normal::normal_collection;
 use super::raw::look;
+use super::respell::as_first_read;
 use super::table::{
     alter_table, column, comment_on_column, comment_on_index, comment_on_table, counts,
     create_table,
@@ -27,8 +31,11 @@ use ductape_core::compiler::{Atomicity, Compiler, Context, Direction, Effect, Re
 use ductape_core::operation::{
     AddConstraint, AddField, CreateIndex, DropConstraint, DropField, DropIndex, Raw, Restore,
 };
-use ductape_core::schema::{Constraint, DefaultValue, Field, Rule};
+use ductape_core::schema::{
+    Constraint, DefaultValue, Field, INHERITANCE, NativeDefinition, PARTITIONING, Rule,
+};
 use ductape_core::{Collection, Name, Operation, Resolved, Risk, RiskKind, Schema, Statement};
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 impl Compiler for Postgres {
@@ -81,12 +88,28 @@ impl Compilation<'_> {
     }
 
     pub(super) fn step(&mut self, at: usize, statement: String) -> &mut Step {
-        self.push(Step::statement(at..at + 1, Statement::Sql(statement)))
+        self.push(Step::statement(
+            at..at + 1,
+            Statement::Sql(self.spelled(at, statement)),
+        ))
+    }
+
+    /// What stands in a raw statement is its author's to spell.
+    fn spelled(&self, at: usize, statement: String) -> String {
+        let raw = self
+            .operations
+            .get(at)
+            .is_some_and(|r| matches!(r.operation, Operation::Raw(_)));
+        match as_first_read(&statement) {
+            Cow::Owned(spelled) if !raw => spelled,
+            _ => statement,
+        }
     }
 
     /// A step that stands alone: it waits for others, or works for long, without holding a lock that
     /// anybody would wait for.
     pub(super) fn alone(&mut self, at: usize, statement: String, effect: Effect) -> &mut Step {
+        let statement = self.spelled(at, statement);
         let mut step = Step::statement(at..at + 1, Statement::Sql(statement));
         step.atomicity = Atomicity::Alone;
         step.effects.push(effect);
@@ -103,10 +126,43 @@ impl Compilation<'_> {
 
     /// Whether nobody can be waiting for a collection: this list makes it, or drops it in the end.
     pub(super) fn nobody_waits(&self, at: usize, collection: &Name) -> bool {
-        self.fresh.contains(collection)
-            || self.operations.iter().skip(at).any(|later| {
-                matches!(&later.operation, Operation::DropCollection(drop) if drop.name == *collection)
+        self.fresh.contains(collection) || self.falls_later(at, collection)
+    }
+
+    /// Whether an index or a constraint only stands aside while the type of a field changes: it falls before
+    /// that in this list and returns after. Its collection is written anew, or locked, in between.
+    fn stands_aside(&self, at: usize) -> bool {
+        let operation = |at: usize| self.operations.get(at).map(|r| &r.operation);
+        let named = |operation: &Operation| match operation {
+            Operation::DropIndex(drop) => Some((drop.collection.clone(), drop.index.clone(), true)),
+            Operation::DropConstraint(drop) => {
+                Some((drop.collection.clone(), drop.constraint.clone(), true))
+            }
+            Operation::CreateIndex(create) => {
+                Some((create.collection.clone(), create.index.name.clone()?, false))
+            }
+            Operation::AddConstraint(add) => {
+                Some((add.collection.clone(), add.constraint.name.clone()?, false))
+            }
+            _ => None,
+        };
+        let Some((collection, name, falls)) = operation(at).and_then(named) else {
+            return false;
+        };
+        let counterpart = (collection.clone(), name, !falls);
+        let is_counterpart =
+            |at: &usize| operation(*at).and_then(named).as_ref() == Some(&counterpart);
+        let between = match falls {
+            true => (at + 1..self.operations.len())
+                .find(is_counterpart)
+                .map(|to| at + 1..to),
+            false => (0..at).rev().find(is_counterpart).map(|from| from + 1..at),
+        };
+        between.is_some_and(|mut between| {
+            between.any(|at| {
+                matches!(operation(at), Some(Operation::ModifyField(modify)) if modify.collection == collection)
             })
+        })
     }
 
     fn operation(&mut self, at: usize, resolved: &Resolved) {
@@ -116,7 +172,7 @@ impl Compilation<'_> {
             Operation::CreateCollection(create) => {
                 if let Some(after) = resolved.after.collection(&create.name) {
                     self.check_collection(at, after, before);
-                    self.create_collection(at, after);
+                    self.create_collection(at, after, before);
                 }
                 self.fresh.insert(create.name.clone());
             }
@@ -171,7 +227,7 @@ impl Compilation<'_> {
             }
             Operation::DropIndex(drop) => self.drop_index(at, drop, before),
             Operation::AddConstraint(add) => self.add_constraint(at, add, before),
-            Operation::DropConstraint(drop) => self.drop_constraint(at, drop),
+            Operation::DropConstraint(drop) => self.drop_constraint(at, drop, before),
             Operation::Update(update) => self.update(at, update, before),
             Operation::Raw(raw) => self.raw(at, raw),
             Operation::Restore(restore) => self.restore(at, restore),
@@ -246,13 +302,91 @@ impl Compilation<'_> {
         self.step(at, statement).effects.push(effect);
     }
 
+    /// Whether definitions only get back the words that they had before something that they name got
+    /// another name and its own again: the server follows names by itself, and exactly.
+    fn follows_a_name(&self, at: usize, restore: &Restore) -> bool {
+        let renames = |operation: &Operation| {
+            matches!(
+                operation,
+                Operation::RenameCollection(_) | Operation::RenameField(_)
+            )
+        };
+        let before = at.checked_sub(1).and_then(|at| self.operations.get(at));
+        before.is_some_and(|before| renames(&before.operation))
+            && !restore.remove.is_empty()
+            && restore.definitions.iter().all(|native| {
+                let mut removed = restore.remove.iter();
+                let is_it = |other: &NativeDefinition| {
+                    other.kind == native.kind && other.name == native.name
+                };
+                native.is_settings() || removed.any(is_it)
+            })
+    }
+
+    /// The collection that a foreign key in the server's own words points at and that falls in this list,
+    /// while what the key stands on stays.
+    fn target_that_falls(&self, at: usize, native: &NativeDefinition) -> Option<Name> {
+        if native.kind != "constraint" || native.definition.contains(" NOT VALID") {
+            return None;
+        }
+        let (_, target) = native.definition.split_once(" REFERENCES ")?;
+        let mut falling = self.operations.iter().skip(at).filter_map(|later| {
+            let Operation::DropCollection(drop) = &later.operation else {
+                return None;
+            };
+            Some(&drop.name)
+        });
+        falling
+            .find(|name| {
+                ductape_core::expression::mentions(target, name) && native.on.as_ref() != Some(name)
+            })
+            .cloned()
+    }
+
+    /// On the way back, whether a foreign key in the server's own words points at a collection that comes
+    /// back without its rows.
+    fn lost_its_rows(&self, native: &NativeDefinition) -> bool {
+        let target = native.definition.split_once(" REFERENCES ");
+        self.direction == Direction::Down
+            && native.kind == "constraint"
+            && !native.definition.contains(" NOT VALID")
+            && !native.definition.contains(';')
+            && target.is_some_and(|(_, target)| {
+                let mut fresh = self.fresh.iter();
+                fresh.any(|name| ductape_core::expression::mentions(target, name))
+            })
+    }
+
     fn restore(&mut self, at: usize, restore: &Restore) {
-        for native in &restore.remove {
+        if self.follows_a_name(at, restore) {
+            return;
+        }
+        for native in restore.remove.iter().filter(|n| !n.is_settings()) {
+            let on = native.on.as_ref();
+            if native.kind == INHERITANCE && on.is_some_and(|on| self.falls_later(at, on)) {
+                continue;
+            }
             match drop_native(native) {
                 Some(statement) => {
                     let effect = effects::native_gone(native);
-                    self.step(at, statement).effects.push(effect);
+                    let target = self.target_that_falls(at, native);
+                    let step = self.step(at, statement);
+                    step.effects.push(effect);
+                    if let Some(target) = target {
+                        let on = native.on.as_ref().unwrap_or(&native.name);
+                        let risk = comes_back_not_valid(&native.name, on, &target);
+                        step.risks.push(risk);
+                    }
                 }
+                None if native.kind == INHERITANCE => self.refuse(
+                    at,
+                    format!(
+                        "{} inherits from {}, and what once stopped to inherit does not do so as before",
+                        native.on.as_ref().unwrap_or(&native.name),
+                        native.name
+                    ),
+                    "drop what inherits first, or write raw statements",
+                ),
                 None => self.refuse(
                     at,
                     format!("PostgreSQL has no way to drop a {}", native.kind),
@@ -261,10 +395,19 @@ impl Compilation<'_> {
             }
         }
         for native in &restore.definitions {
+            if is_said_before(native) {
+                continue;
+            }
+            self.check_native_key(at, native);
             let effect = effects::native_made(native);
-            self.step(at, native.definition.clone())
-                .effects
-                .push(effect);
+            let definition = match self.lost_its_rows(native) {
+                true => add_as_far_as_rows_allow(
+                    &native.definition,
+                    &format!("{} NOT VALID", native.definition),
+                ),
+                false => native.definition.clone(),
+            };
+            self.step(at, definition).effects.push(effect);
         }
     }
 
@@ -322,14 +465,34 @@ impl Compilation<'_> {
         }
     }
 
-    fn create_collection(&mut self, at: usize, collection: &Collection) {
+    fn create_collection(&mut self, at: usize, collection: &Collection, before: &Schema) {
         for field in &collection.fields {
             self.create_type(at, &collection.name, field);
         }
         let effect = effects::collection_made(&collection.name);
-        let step = self.step(at, create_table(collection));
+        // What comes back on it in the same list may have to be said now.
+        let natives = self.operations.iter().skip(at + 1);
+        let natives = natives.flat_map(|later| match &later.operation {
+            Operation::Restore(restore) => restore.definitions.as_slice(),
+            _ => &[],
+        });
+        let behind = behind_columns(&collection.name, natives.clone());
+        let inherited = inherited_fields(&collection.name, before, natives.clone());
+        let checks = inherited_checks(collection, before, natives);
+        let without_checks;
+        let collection = if checks.is_empty() {
+            collection
+        } else {
+            let mut own = collection.clone();
+            own.constraints
+                .retain(|constraint| !checks.contains(constraint));
+            without_checks = own;
+            &without_checks
+        };
+        let step = self.step(at, create_table(collection, &inherited, &behind));
         step.effects.push(effect);
         Self::not_kept(&collection.fields.iter().collect::<Vec<_>>(), step);
+        self.alter_inherited(at, collection, &inherited);
         for index in &collection.indexes {
             if let Some(name) = &index.name {
                 let statement = create_index(&collection.name, name, index, false);
@@ -346,6 +509,32 @@ impl Compilation<'_> {
             if let Some(comment) = &field.comment {
                 let statement = comment_on_column(&collection.name, &field.name, Some(comment));
                 self.step(at, statement);
+            }
+        }
+    }
+
+    /// What a table says otherwise of the columns that it inherits.
+    fn alter_inherited(&mut self, at: usize, collection: &Collection, inherited: &[Field]) {
+        for theirs in inherited {
+            let Some(field) = collection.field(&theirs.name) else {
+                continue;
+            };
+            let alter = || {
+                alter_table(&collection.name)
+                    .words("ALTER COLUMN ")
+                    .name(&field.name)
+            };
+            if field.default != theirs.default {
+                let default = field.default.as_ref();
+                let default = default.and_then(|d| default_text(d, &field.field_type));
+                let statement = match default {
+                    Some(default) => alter().words(" SET DEFAULT ").sql(&default).finish(),
+                    None => alter().words(" DROP DEFAULT").finish(),
+                };
+                self.step(at, statement);
+            }
+            if field.required && !theirs.required {
+                self.step(at, alter().words(" SET NOT NULL").finish());
             }
         }
     }
@@ -453,7 +642,8 @@ impl Compilation<'_> {
         let Some(name) = &index.name else {
             return;
         };
-        let fresh = self.nobody_waits(at, collection);
+        let aside = self.stands_aside(at);
+        let fresh = aside || self.nobody_waits(at, collection);
         let concurrently =
             !fresh && index.online != Some(false) && !is_partitioned(before, collection);
         let statement = create_index(collection, name, index, concurrently);
@@ -482,8 +672,9 @@ impl Compilation<'_> {
     }
 
     fn drop_index(&mut self, at: usize, drop: &DropIndex, before: &Schema) {
-        let concurrently =
-            !self.nobody_waits(at, &drop.collection) && !is_partitioned(before, &drop.collection);
+        let concurrently = !self.stands_aside(at)
+            && !self.nobody_waits(at, &drop.collection)
+            && !is_partitioned(before, &drop.collection);
         let statement = drop_index(&drop.index, concurrently);
         let effect = effects::index_gone(&drop.collection, &drop.index);
         if concurrently {
@@ -501,11 +692,20 @@ impl Compilation<'_> {
             return;
         };
         self.check_constraint(at, collection, constraint, before);
-        if self.nobody_waits(at, name) || is_partitioned(before, name) {
+        if self.stands_aside(at) || self.nobody_waits(at, name) || is_partitioned(before, name) {
             let effect = effects::constraint_made(name, called);
             self.step(at, add_constraint(name, constraint))
                 .effects
                 .push(effect);
+            return;
+        }
+        if self.points_at_what_lost_its_rows(constraint) {
+            let effect = effects::constraint_made(name, called);
+            let statement = add_as_far_as_rows_allow(
+                &add_constraint(name, constraint),
+                &add_not_valid(name, constraint),
+            );
+            self.step(at, statement).effects.push(effect);
             return;
         }
         let guards = constraint_guards(collection, constraint);
@@ -543,18 +743,65 @@ impl Compilation<'_> {
         self.alone(at, validate(collection, name), effect);
     }
 
-    fn drop_constraint(&mut self, at: usize, drop: &DropConstraint) {
+    /// On the way back, whether a foreign key points at a collection that comes back without its rows.
+    fn points_at_what_lost_its_rows(&self, constraint: &Constraint) -> bool {
+        let target = constraint.references().map(|references| &references.table);
+        self.direction == Direction::Down && target.is_some_and(|t| self.fresh.contains(t))
+    }
+
+    fn drop_constraint(&mut self, at: usize, drop: &DropConstraint, before: &Schema) {
         let statement = drop_constraint(&drop.collection, &drop.constraint);
         let effect = effects::constraint_gone(&drop.collection, &drop.constraint);
-        self.step(at, statement).effects.push(effect);
+        let target = before
+            .collection(&drop.collection)
+            .and_then(|collection| collection.constraint(&drop.constraint)?.references())
+            .map(|references| &references.table)
+            .filter(|target| **target != drop.collection);
+        let goes = target
+            .filter(|target| self.falls_later(at, target))
+            .cloned();
+        let stays = !self.falls_later(at, &drop.collection);
+        self.check_key_is_not_pointed_at(at, drop, before);
+        let step = self.step(at, statement);
+        step.effects.push(effect);
+        if let Some(target) = goes.filter(|_| stays) {
+            step.risks.push(comes_back_not_valid(
+                &drop.constraint,
+                &drop.collection,
+                &target,
+            ));
+        }
     }
+
+    /// Whether a later operation of this list drops the collection.
+    fn falls_later(&self, at: usize, collection: &Name) -> bool {
+        self.operations.iter().skip(at).any(|later| {
+            matches!(&later.operation, Operation::DropCollection(drop) if drop.name == *collection)
+        })
+    }
+}
+
+/// Adds a foreign key, and if rows are in the way, for the rows to come.
+fn add_as_far_as_rows_allow(add: &str, not_valid: &str) -> String {
+    block(&format!(
+        "BEGIN\n  {add};\nEXCEPTION WHEN foreign_key_violation THEN\n  {not_valid};\nEND"
+    ))
+}
+
+fn comes_back_not_valid(constraint: &Name, collection: &Name, target: &Name) -> Risk {
+    Risk::new(
+        RiskKind::NotRestored,
+        format!(
+            "rows of {collection} that point at {target} then point at nothing: where there are any, the way back brings {constraint} back for new rows alone (NOT VALID)"
+        ),
+    )
 }
 
 /// Whether the rows of a collection lie in partitions: its indexes cannot be built concurrently.
 fn is_partitioned(schema: &Schema, collection: &Name) -> bool {
     schema
         .natives()
-        .any(|native| native.kind == PARTITIONED && native.on.as_ref() == Some(collection))
+        .any(|native| native.kind == PARTITIONING && native.on.as_ref() == Some(collection))
 }
 
 fn not_transactional(name: &Name) -> Risk {

@@ -69,6 +69,39 @@ pub(crate) fn read_default(text: &str, field_type: &FieldType) -> Option<Default
     Some(DefaultValue::Expression(text.into()))
 }
 
+/// Whether a constant default as the server has it is spelled as it spells the value itself: a number with
+/// no more digits than it needs, a text with the type of its field behind it. Others' defaults are not
+/// always (`0.0`, or `'a'::text` where the field is a string).
+pub(crate) fn is_own_spelling(text: &str, field_type: &FieldType) -> bool {
+    let text = unwrapped(text.trim());
+    let constant = without_cast(text);
+    let Some(DefaultValue::Value(value)) = read_default(text, field_type) else {
+        return true;
+    };
+    let (word, cast) = match text.rsplit_once("::") {
+        Some((word, cast)) if word.trim_end().len() >= constant.len() => (constant, Some(cast)),
+        _ => (constant, None),
+    };
+    let number = word.trim_start_matches('\'').trim_end_matches('\'');
+    match (field_type, cast) {
+        (FieldType::Decimal { .. }, _) => literal(field_type, &value).trim_matches('\'') == number,
+        (FieldType::Float | FieldType::Double, _) => {
+            !(number.contains('.') && number.ends_with('0'))
+        }
+        (_, None) => true,
+        (FieldType::String { .. }, Some(cast)) => cast == "character varying",
+        (FieldType::Text, Some(cast)) => cast == "text",
+        (FieldType::Date, Some(cast)) => cast == "date",
+        (FieldType::Time, Some(cast)) => cast == "time without time zone",
+        (FieldType::Datetime, Some(cast)) => cast == "timestamp without time zone",
+        (FieldType::Timestamp, Some(cast)) => cast == "timestamp with time zone",
+        (FieldType::Json, Some(cast)) => cast == "jsonb",
+        (FieldType::Uuid, Some(cast)) => cast == "uuid",
+        (FieldType::Blob, Some(cast)) => cast == "bytea",
+        _ => true,
+    }
+}
+
 /// The text without one pair of brackets that is around all of it.
 pub(crate) fn unwrapped(text: &str) -> &str {
     let Some(inner) = text.strip_prefix('(').and_then(|t| t.strip_suffix(')')) else {

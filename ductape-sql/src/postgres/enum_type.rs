@@ -3,10 +3,13 @@
 //! A type is called after the collection and the field as they are when the field is made, and keeps
 //! that name. So a statement about a field that is there already cannot name it: it asks the catalog,
 //! in a `DO` block.
+//!
+//! A type that others made is not the field's own, and stands in the field's native words: it neither
+//! comes nor goes with the field, but its values change with those of a field that alone has it.
 
 use super::capabilities::CAPABILITIES;
 use super::dialect::sql;
-use super::types::enum_values;
+use super::types::{enum_values, server_spelling};
 use ductape_core::compiler::Guard;
 use ductape_core::schema::{Field, FieldType};
 use ductape_core::{BackendName, Name, Statement};
@@ -15,6 +18,11 @@ use ductape_core::{BackendName, Name, Statement};
 pub(crate) fn enum_type_name(collection: &Name, field: &Name) -> Name {
     let made = Name::made(collection.as_str(), [field]);
     CAPABILITIES.naming().fit(made)
+}
+
+/// Whether a field is of an enum type that others made.
+pub(crate) fn is_of_theirs(field: &Field) -> bool {
+    field.native.contains_key(&BackendName::Postgresql) && enum_values(&field.field_type).is_some()
 }
 
 /// The values of the type that a field owns, if it owns one.
@@ -79,20 +87,35 @@ pub(crate) enum Place {
 
 /// What becomes of the enum type.
 pub(crate) fn enum_change(old: &Field, new: &Field) -> EnumChange {
+    if is_of_theirs(old) && is_of_theirs(new) {
+        let spelled = |field: &Field| {
+            let native = field.native.get(&BackendName::Postgresql)?;
+            Some(server_spelling(native))
+        };
+        if spelled(old) != spelled(new) || old.field_type == new.field_type {
+            return EnumChange::None;
+        }
+        return match (enum_values(&old.field_type), enum_values(&new.field_type)) {
+            (Some(before), Some(after)) => values_change(old, new, before, after),
+            _ => EnumChange::None,
+        };
+    }
     match (owned_values(old), owned_values(new)) {
         (None, None) => EnumChange::None,
         (None, Some(_)) => EnumChange::Made,
         (Some(_), None) => EnumChange::Gone,
-        (Some(before), Some(after)) => {
-            let kept: Vec<&String> = after.iter().filter(|v| before.contains(v)).collect();
-            let grows = kept.iter().copied().eq(before)
-                && after.len() > before.len()
-                && old.field_type.name() == new.field_type.name();
-            match grows {
-                true => EnumChange::Grow(added(before, after)),
-                false => EnumChange::Replaced,
-            }
-        }
+        (Some(before), Some(after)) => values_change(old, new, before, after),
+    }
+}
+
+fn values_change(old: &Field, new: &Field, before: &[String], after: &[String]) -> EnumChange {
+    let kept: Vec<&String> = after.iter().filter(|v| before.contains(v)).collect();
+    let grows = kept.iter().copied().eq(before)
+        && after.len() > before.len()
+        && old.field_type.name() == new.field_type.name();
+    match grows {
+        true => EnumChange::Grow(added(before, after)),
+        false => EnumChange::Replaced,
     }
 }
 
@@ -153,7 +176,7 @@ pub(crate) fn array_mark(field: &Field) -> &'static str {
 
 /// Gives a field's enum type other values: a new type takes the old one's name and place.
 pub(crate) fn replace(collection: &Name, field: &Field, expression: &str) -> String {
-    let values = owned_values(field).unwrap_or(&[]);
+    let values = enum_values(&field.field_type).unwrap_or(&[]);
     let make = sql()
         .words(" AS ENUM (")
         .texts(values.iter().map(String::as_str))
@@ -174,11 +197,15 @@ pub(crate) fn replace(collection: &Name, field: &Field, expression: &str) -> Str
         .words("::")
         .finish();
     let mut text = sql()
-        .sql(&find_kind(collection, &field.name))
+        .sql(&find_kind_and_all(collection, &field.name))
         .words("  EXECUTE 'ALTER TYPE ' || kind || ' RENAME TO ductape_enum_before';\n")
         .words("  EXECUTE 'CREATE TYPE ' || kind || ")
         .text(&make)
-        .words(";\n  EXECUTE ")
+        .words(";\n  EXECUTE format(")
+        .text("COMMENT ON TYPE %s IS %L")
+        .words(", kind, note);\n  EXECUTE format(")
+        .text("ALTER TYPE %s OWNER TO %I")
+        .words(", kind, owner);\n  EXECUTE ")
         .text(&alter)
         .words(" || kind || ")
         .text(&using)
@@ -195,8 +222,25 @@ pub(crate) fn replace(collection: &Name, field: &Field, expression: &str) -> Str
 
 /// The beginning of a block: finds the name of the field's enum type, and the schema that it is in.
 fn find_kind(collection: &Name, field: &Name) -> String {
+    find(
+        collection,
+        field,
+        "DECLARE\n  kind text;\n  own_schema text;\nBEGIN\n  SELECT t.oid::regtype, t.typnamespace::regnamespace INTO STRICT kind, own_schema\n    FROM pg_type t WHERE t.oid = ",
+    )
+}
+
+/// The same, with what belongs to the type.
+fn find_kind_and_all(collection: &Name, field: &Name) -> String {
+    find(
+        collection,
+        field,
+        "DECLARE\n  kind text;\n  own_schema text;\n  note text;\n  owner text;\nBEGIN\n  SELECT t.oid::regtype, t.typnamespace::regnamespace, obj_description(t.oid, 'pg_type'), pg_get_userbyid(t.typowner)\n    INTO STRICT kind, own_schema, note, owner FROM pg_type t WHERE t.oid = ",
+    )
+}
+
+fn find(collection: &Name, field: &Name, beginning: &'static str) -> String {
     sql()
-        .words("DECLARE\n  kind text;\n  own_schema text;\nBEGIN\n  SELECT t.oid::regtype, t.typnamespace::regnamespace INTO STRICT kind, own_schema\n    FROM pg_type t WHERE t.oid = ")
+        .words(beginning)
         .sql(&kind_of(collection, field))
         .words(";\n")
         .finish()
@@ -213,21 +257,20 @@ fn kind_of(collection: &Name, field: &Name) -> String {
         .finish()
 }
 
-/// Counts the other fields that share the field's enum type: it is then not the field's own to change.
+/// Counts what else is of the field's enum type: it is then not the field's own to change.
 pub(crate) fn shared(collection: &Name, field: &Name) -> Guard {
     let others = sql()
-        .words(" FROM pg_attribute o JOIN pg_class r ON r.oid = o.attrelid JOIN pg_type k ON k.oid = ")
-        .sql(&kind_of(collection, field))
-        .words(" WHERE o.atttypid IN (k.oid, k.typarray) AND NOT o.attisdropped AND o.attinhcount = 0 AND r.relkind IN ('r', 'p', 'f', 'c') AND NOT (o.attrelid = ")
+        .words(" FROM pg_type k CROSS JOIN LATERAL (SELECT o.attrelid::regclass || '.' || o.attname AS called FROM pg_attribute o JOIN pg_class r ON r.oid = o.attrelid WHERE o.atttypid IN (k.oid, k.typarray) AND NOT o.attisdropped AND o.attinhcount = 0 AND r.relkind IN ('r', 'p', 'f', 'c') AND NOT (o.attrelid = ")
         .sql(&regclass(collection))
         .words(" AND o.attname = ")
         .text(field.as_str())
-        .words(")")
+        .words(") UNION SELECT pg_describe_object(d.classid, d.objid, 0) FROM pg_depend d WHERE d.refclassid = 'pg_type'::regclass AND d.refobjid IN (k.oid, k.typarray) AND d.deptype = 'n' AND d.classid IN ('pg_proc'::regclass, 'pg_type'::regclass, 'pg_cast'::regclass, 'pg_operator'::regclass)) AS u WHERE k.oid = ")
+        .sql(&kind_of(collection, field))
         .finish();
     let question = sql()
         .words("SELECT (SELECT count(*)")
         .sql(&others)
-        .words("), (SELECT string_agg(o.attrelid::regclass || '.' || o.attname, ', ')")
+        .words("), (SELECT string_agg(u.called, ', ')")
         .sql(&others)
         .words(")")
         .finish();
@@ -235,7 +278,7 @@ pub(crate) fn shared(collection: &Name, field: &Name) -> Guard {
         collection: collection.clone(),
         also: Vec::new(),
         question: Statement::sql(question),
-        rows: format!("other fields that share the enum type of {collection}.{field}"),
+        rows: format!("others that share the enum type of {collection}.{field}"),
         hint: "the type is not this field's own: change it with raw statements, for all of them"
             .to_owned(),
     }

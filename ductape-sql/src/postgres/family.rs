@@ -1,13 +1,11 @@
 //! Tables that inherit, and tables in partitions: what PostgreSQL lets nobody change in them.
 
 use super::compiler::Compilation;
-use super::native::PARTITIONED;
 use ductape_core::expression::mentions;
-use ductape_core::schema::{Constraint, Field, Index, IndexTarget, Rule};
+use ductape_core::schema::{
+    Constraint, Field, INHERITANCE, Index, IndexTarget, PARTITIONING, Rule,
+};
 use ductape_core::{BackendName, Name, Operation, Resolved, Schema};
-
-/// The kind of what says which table a table inherits from; it is named as that one.
-const INHERITANCE: &str = "inheritance";
 
 impl Compilation<'_> {
     pub(super) fn check_family(&mut self, at: usize, resolved: &Resolved) {
@@ -182,7 +180,7 @@ fn parents<'s>(schema: &'s Schema, collection: &'s Name) -> impl Iterator<Item =
 fn partition_key<'s>(schema: &'s Schema, collection: &Name) -> Option<&'s str> {
     schema
         .natives()
-        .find(|native| native.kind == PARTITIONED && native.on.as_ref() == Some(collection))
+        .find(|native| native.kind == PARTITIONING && native.on.as_ref() == Some(collection))
         .map(|native| native.definition.as_str())
 }
 

@@ -2,7 +2,7 @@
 
 use super::dialect::sql;
 use crate::writer::Sql;
-use ductape_core::schema::{Index, IndexKey, IndexTarget, Method, Nulls};
+use ductape_core::schema::{Collection, Index, IndexKey, IndexTarget, Method, Nulls};
 use ductape_core::{BackendName, Name};
 use serde_json::Value;
 
@@ -73,6 +73,24 @@ fn index_key(text: Sql, key: &IndexKey) -> Sql {
         Nulls::First => text.words(" NULLS FIRST"),
         Nulls::Last => text.words(" NULLS LAST"),
     })
+}
+
+/// Leaves out the collations of expressions that they have from the fields in them anyway: the server does
+/// not write these.
+pub(crate) fn without_implied_collations(index: &mut Index, collection: &Collection) {
+    for key in &mut index.fields {
+        if let (IndexTarget::Expression(expression), Some(collation)) =
+            (&key.target, &key.collation)
+        {
+            let mut of = collection
+                .fields
+                .iter()
+                .filter(|f| expression.mentions(&f.name));
+            if of.any(|field| field.collation.as_ref() == Some(collation)) {
+                key.collation = None;
+            }
+        }
+    }
 }
 
 /// Where nulls stand unless something is said (indexes-ordering).

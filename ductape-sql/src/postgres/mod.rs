@@ -21,6 +21,7 @@ mod modify_field;
 mod native;
 mod normal;
 mod raw;
+mod respell;
 mod table;
 mod types;
 mod update;

@@ -6,27 +6,25 @@ use super::defaults::default_text;
 use super::dialect::sql;
 use super::effects;
 use super::enum_type::{
-    self, EnumChange, Place, array_mark, enum_change, over_text, owned_values, with_types_of,
+    self, EnumChange, Place, array_mark, enum_change, is_of_theirs, over_text, owned_values,
+    with_types_of,
 };
 use super::guard::{example, guard, nulls};
-use super::index::{create_index, drop_index};
-use super::native::{drop_native, falling};
-use super::table::{alter_table, column, comment_on_column, comment_on_index};
-use super::types::{collation, is_serial, server_spelling, stored_type};
+use super::table::{alter_table, column, comment_on_column};
+use super::types::{collation, enum_values, is_serial, server_spelling, stored_type};
 use super::{constraint, counting};
 use crate::writer::Sql;
 use ductape_core::compiler::{Atomicity, Direction, Guard};
 use ductape_core::operation::ModifyField;
-use ductape_core::schema::{Constraint, Field, NativeDefinition, Rule};
+use ductape_core::schema::{Constraint, Field, Rule};
 use ductape_core::{BackendName, Collection, FieldType, Name, Resolved, Risk, RiskKind};
 
 /// One change of one field.
 pub(super) struct Modification<'m> {
     pub at: usize,
     pub modify: &'m ModifyField,
-    /// The collection before and after.
+    /// The collection before.
     pub before: &'m Collection,
-    pub after: &'m Collection,
     /// The field before and after.
     pub old: &'m Field,
     pub new: &'m Field,
@@ -57,7 +55,7 @@ impl Modification<'_> {
     fn retypes(&self) -> bool {
         let spelled = |field: &Field| server_spelling(&stored_type(&self.before.name, field));
         spelled(self.old) != spelled(self.new)
-            || owned_values(self.old) != owned_values(self.new)
+            || enum_values(&self.old.field_type) != enum_values(&self.new.field_type)
             || collation(self.old) != collation(self.new)
             || self.using().is_some()
     }
@@ -98,16 +96,23 @@ impl Compilation<'_> {
             at,
             modify,
             before,
-            after,
             old,
             new,
             unseen: self.nobody_waits(at, &modify.collection),
         };
+        if change.retypes()
+            && let Some(after) = resolved.after.collection(&modify.collection)
+        {
+            self.check_keys_of(at, after, &modify.field, &resolved.after);
+        }
         // The way back would not know the enum's values: the record has what the server shows.
-        let native = |field: &Field| field.native.contains_key(&BackendName::Postgresql);
-        if owned_values(old).is_some()
-            && native(new)
-            && !native(old)
+        let native = |field: &Field| {
+            let native = field.native.get(&BackendName::Postgresql)?;
+            Some(server_spelling(native))
+        };
+        if enum_values(&old.field_type).is_some()
+            && native(new).is_some()
+            && native(new) != native(old)
             && self.direction == Direction::Up
         {
             self.refuse(
@@ -131,14 +136,14 @@ impl Compilation<'_> {
         };
         match (made(old), made(new)) {
             (old, Some(expression)) if old.as_deref() != Some(&expression) || change.retypes() => {
-                self.make_anew(&change, resolved);
+                self.make_anew(&change);
             }
             (Some(_), None) => {
                 let statement = change.alter_column().words("DROP EXPRESSION").finish();
                 self.step(at, statement);
-                self.change_attributes(&change, resolved);
+                self.change_attributes(&change);
             }
-            _ => self.change_attributes(&change, resolved),
+            _ => self.change_attributes(&change),
         }
         if old.comment != new.comment {
             let comment = new.comment.as_deref().filter(|c| !c.is_empty());
@@ -147,7 +152,7 @@ impl Compilation<'_> {
     }
 
     /// What is neither the expression nor the comment.
-    fn change_attributes(&mut self, change: &Modification<'_>, resolved: &Resolved) {
+    fn change_attributes(&mut self, change: &Modification<'_>) {
         let (old, new, at) = (change.old, change.new, change.at);
         let counted = counting::of(old);
         let counts_on = counting::of(new);
@@ -162,7 +167,7 @@ impl Compilation<'_> {
         let dropped =
             old_default.is_some() && (retypes && grows.is_none() || new_default.is_none());
         match grows {
-            None if retypes => self.retype(change, resolved, dropped),
+            None if retypes => self.retype(change, dropped),
             grows => {
                 if dropped {
                     self.step(at, change.alter_column().words("DROP DEFAULT").finish());
@@ -222,7 +227,7 @@ impl Compilation<'_> {
     }
 
     /// The type changes, and what stands on it falls and returns.
-    fn retype(&mut self, change: &Modification<'_>, resolved: &Resolved, drop_default: bool) {
+    fn retype(&mut self, change: &Modification<'_>, drop_default: bool) {
         let at = change.at;
         let name = &change.before.name;
         let (old, new) = (change.old, change.new);
@@ -231,33 +236,9 @@ impl Compilation<'_> {
         };
         let guards = conversion_guards(change, &conversion);
         let enum_change = enum_change(old, new);
-        let derived = derived(change);
-        let changing: Vec<&Name> = derived.iter().map(|field| &field.name).collect();
-        let changing = [&[&old.name], changing.as_slice()].concat();
-        let natives = falling(&resolved.before, name, &changing);
-        for native in &natives {
-            match drop_native(native) {
-                Some(statement) => {
-                    self.step(at, statement);
-                }
-                None => self.refuse(
-                    at,
-                    format!(
-                        "the {} {} stands on the field, and Ductape cannot take it away",
-                        native.kind, native.name
-                    ),
-                    "drop it with a raw statement before, and make it again after",
-                ),
-            }
-        }
-        self.drop_derived(change, &derived);
         if drop_default {
             self.step(at, change.alter_column().words("DROP DEFAULT").finish());
         }
-        let spelled = match enum_change {
-            EnumChange::None => Vec::new(),
-            _ => self.drop_spelled(change),
-        };
         let collation = collation(new);
         let to = |type_name: &str, expression: Option<&str>| {
             change
@@ -274,6 +255,14 @@ impl Compilation<'_> {
         };
         let column_type = stored_type(name, new);
         let (statement, also) = match enum_change {
+            EnumChange::None if is_of_theirs(new) => {
+                let expression = conversion
+                    .expression
+                    .unwrap_or_else(|| sql().name(&old.name).finish());
+                let text = over_text(&expression, array_mark(new));
+                let expression = format!("{text}::{column_type}");
+                (to(&column_type, Some(&expression)), None)
+            }
             EnumChange::None => (to(&column_type, conversion.expression.as_deref()), None),
             EnumChange::Made => {
                 self.create_type(at, name, new);
@@ -318,11 +307,6 @@ impl Compilation<'_> {
                 )
             });
         }
-        self.steps(at, spelled);
-        self.make_derived(change, &derived);
-        for native in natives.iter().rev() {
-            self.step(at, native.definition.clone());
-        }
     }
 
     /// Values are added to the enum, in their places.
@@ -337,12 +321,12 @@ impl Compilation<'_> {
             });
         let statement = enum_type::grow(&change.before.name, &change.old.name, added);
         let guard = enum_type::shared(&change.before.name, &change.old.name);
-        let values = |field| owned_values(field).unwrap_or(&[]);
+        let values = |field: &Field| enum_values(&field.field_type).unwrap_or(&[]).to_vec();
         let effect = effects::enum_grown(
             &change.before.name,
             &change.old.name,
-            values(change.old),
-            values(change.new),
+            &values(change.old),
+            &values(change.new),
         );
         let step = self.step(at, statement);
         step.effects.push(effect);
@@ -369,6 +353,7 @@ impl Compilation<'_> {
                 .native
                 .get(&BackendName::Postgresql)
                 .is_some_and(|native| !is_serial(&server_spelling(native)))
+                && !is_of_theirs(field)
         };
         if native(old) || native(new) {
             // Whether it can be converted only the server knows.
@@ -398,16 +383,9 @@ impl Compilation<'_> {
     }
 
     /// The field is dropped and added: what it is made of cannot be changed (before version 17).
-    fn make_anew(&mut self, change: &Modification<'_>, resolved: &Resolved) {
+    fn make_anew(&mut self, change: &Modification<'_>) {
         let at = change.at;
         let name = &change.before.name;
-        let natives = falling(&resolved.before, name, &[&change.old.name]);
-        self.check_generated_keys(change, &natives);
-        for native in &natives {
-            if let Some(statement) = drop_native(native) {
-                self.step(at, statement);
-            }
-        }
         let statement = alter_table(name)
             .words("DROP COLUMN ")
             .name(&change.old.name)
@@ -431,126 +409,8 @@ impl Compilation<'_> {
             ));
         }
         self.create_type(at, name, change.new);
-        self.add_derived(change, change.new);
-        for native in natives.iter().rev() {
-            self.step(at, native.definition.clone());
-        }
-    }
-
-    /// No foreign key writes what is generated.
-    fn check_generated_keys(&mut self, change: &Modification<'_>, natives: &[NativeDefinition]) {
-        use ductape_core::schema::ReferentialAction as A;
-        let field = &change.old.name;
-        let writes = change.before.constraints.iter().find(|constraint| {
-            let Rule::ForeignKey(columns, references) = &constraint.rule else {
-                return false;
-            };
-            let sets = |action| matches!(action, Some(A::SetNull | A::SetDefault));
-            columns.contains(field)
-                && (sets(references.on_delete)
-                    || sets(references.on_update)
-                    || references.on_update == Some(A::Cascade))
-        });
-        let native = natives.iter().find(|native| {
-            ["SET NULL", "SET DEFAULT", "ON UPDATE CASCADE"]
-                .iter()
-                .any(|action| native.kind == "constraint" && native.definition.contains(action))
-        });
-        let name = writes
-            .and_then(|constraint| constraint.name.as_ref())
-            .or(native.map(|native| &native.name));
-        if let Some(name) = name {
-            self.refuse(
-                change.at,
-                format!(
-                    "the foreign key {name} writes {field}, and nobody writes a generated field"
-                ),
-                "drop the foreign key first",
-            );
-        }
-    }
-
-    /// Checks and indexes whose expressions compare the field with values of its enum fall: the server
-    /// would go on comparing with values of a type that is gone. Gives what makes them again.
-    fn drop_spelled(&mut self, change: &Modification<'_>) -> Vec<String> {
-        let (at, field) = (change.at, &change.old.name);
-        let name = &change.before.name;
-        let mut again = Vec::new();
-        for constraint in &change.before.constraints {
-            if let (Rule::Check(expression), Some(called)) = (&constraint.rule, &constraint.name)
-                && expression.mentions(field)
-            {
-                self.step(at, constraint::drop_constraint(name, called));
-                again.push(constraint::add_constraint(name, constraint));
-            }
-        }
-        for index in &change.before.indexes {
-            if let Some(called) = &index.name
-                && index.expressions().any(|e| e.mentions(field))
-            {
-                self.step(at, drop_index(called, false));
-                again.push(create_index(name, called, index, false));
-                again.extend(
-                    index
-                        .comment
-                        .as_ref()
-                        .map(|comment| comment_on_index(called, Some(comment))),
-                );
-            }
-        }
-        again
-    }
-
-    fn steps(&mut self, at: usize, statements: Vec<String>) {
-        for statement in statements {
-            self.step(at, statement);
-        }
-    }
-
-    /// Fields that are generated from this one fall before its type changes.
-    fn drop_derived(&mut self, change: &Modification<'_>, derived: &[Field]) {
-        for field in derived {
-            let statement = alter_table(&change.before.name)
-                .words("DROP COLUMN ")
-                .name(&field.name)
-                .finish();
-            self.step(change.at, statement);
-        }
-    }
-
-    fn make_derived(&mut self, change: &Modification<'_>, derived: &[Field]) {
-        for field in derived {
-            self.add_derived(change, field);
-        }
-    }
-
-    /// A generated field comes back with the constraints and indexes that fell with it.
-    fn add_derived(&mut self, change: &Modification<'_>, field: &Field) {
-        let (at, collection) = (change.at, change.after);
-        let text = alter_table(&collection.name).words("ADD COLUMN ");
-        self.step(at, column(text, &collection.name, field).finish());
-        for constraint in &collection.constraints {
-            if constraint.mentions(&field.name) {
-                let statement = constraint::add_constraint(&collection.name, constraint);
-                self.step(at, statement);
-            }
-        }
-        for index in &collection.indexes {
-            if let Some(name) = &index.name
-                && index.mentions(&field.name)
-            {
-                self.step(at, create_index(&collection.name, name, index, false));
-                if let Some(comment) = &index.comment {
-                    self.step(at, comment_on_index(name, Some(comment)));
-                }
-            }
-        }
-        if let Some(comment) = &field.comment
-            && field.name != change.new.name
-        {
-            let statement = comment_on_column(&collection.name, &field.name, Some(comment));
-            self.step(at, statement);
-        }
+        let text = alter_table(name).words("ADD COLUMN ");
+        self.step(at, column(text, name, change.new).finish());
     }
 }
 
@@ -565,23 +425,6 @@ fn too_long(field: &Name, to: &FieldType) -> Vec<(String, String)> {
         .words("::text) > ")
         .sql(&most.to_string());
     vec![(text.finish(), format!("more than {most} characters"))]
-}
-
-/// The fields that are generated from the one that changes.
-fn derived(change: &Modification<'_>) -> Vec<Field> {
-    change
-        .before
-        .fields
-        .iter()
-        .filter(|field| {
-            field.name != change.old.name
-                && field
-                    .generated
-                    .as_ref()
-                    .is_some_and(|g| g.expression.mentions(&change.old.name))
-        })
-        .cloned()
-        .collect()
 }
 
 fn conversion_guards(change: &Modification<'_>, conversion: &Conversion) -> Vec<Guard> {

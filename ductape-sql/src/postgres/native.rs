@@ -10,17 +10,15 @@
 //!
 //! A view of another schema is named with it (`reports.sales`), and its definition says how to write that.
 //!
-//! A partitioned table has a definition of the kind [`PARTITIONED`] on it, which is never dropped by
-//! itself.
+//! A partitioned table has a definition of the kind [`PARTITIONING`] on it, which is never dropped by
+//! itself, and which is said where the table is made; so is one that inherits columns (`inheritance`).
+//!
+//! [`PARTITIONING`]: ductape_core::schema::PARTITIONING
 
 use super::dialect::sql;
 use ductape_core::expression::tokens;
-use ductape_core::schema::NativeDefinition;
-use ductape_core::{Name, Schema};
-use std::sync::Arc;
-
-/// The kind of what says how a collection's rows are spread over partitions.
-pub(crate) const PARTITIONED: &str = "partitioning";
+use ductape_core::schema::{Constraint, Field, INHERITANCE, NativeDefinition, PARTITIONING, Rule};
+use ductape_core::{Collection, Name, Schema};
 
 /// The statement that takes a definition away; nothing if its kind is none that PostgreSQL drops.
 pub(crate) fn drop_native(native: &NativeDefinition) -> Option<String> {
@@ -42,12 +40,23 @@ pub(crate) fn drop_native(native: &NativeDefinition) -> Option<String> {
         "trigger" => sql().words("DROP TRIGGER "),
         "rule" => sql().words("DROP RULE "),
         "policy" => sql().words("DROP POLICY "),
-        "constraint" => {
+        "partition" => sql().words("DROP TABLE "),
+        "publication" => {
             let text = sql()
-                .words("ALTER TABLE ")
-                .name(on?)
+                .words("ALTER PUBLICATION ")
+                .name(&native.name)
+                .words(" DROP TABLE ONLY ")
+                .name(on?);
+            return Some(text.finish());
+        }
+        // Its definition names the table that it stands on, which may be a partition or in another schema.
+        "constraint" => {
+            let (table, constraint) = native.definition.split_once(" ADD CONSTRAINT ")?;
+            let constraint = Name::new(tokens(constraint).next()?.name()?).ok()?;
+            let text = sql()
+                .sql(table)
                 .words(" DROP CONSTRAINT ")
-                .name(&native.name);
+                .name(&constraint);
             return Some(text.finish());
         }
         _ => return None,
@@ -92,62 +101,75 @@ fn drop_routine(kind: &str, name: &Name) -> String {
     }
 }
 
-/// The definitions that must fall before the types of fields change, those that others stand on last.
-pub(crate) fn falling(
-    schema: &Schema,
-    collection: &Name,
-    fields: &[&Name],
-) -> Vec<NativeDefinition> {
-    let mut fall: Vec<Arc<NativeDefinition>> = schema
-        .natives_about(collection)
-        .filter(|native| {
-            holds_types(&native.kind)
-                && fields
-                    .iter()
-                    .any(|field| ductape_core::expression::mentions(&native.definition, field))
+/// What stands behind the columns of a table that is made, because of what comes back on it in the same
+/// list: `INHERITS (…)` and `PARTITION BY …`.
+pub(crate) fn behind_columns<'n>(
+    on: &Name,
+    natives: impl Iterator<Item = &'n NativeDefinition> + Clone,
+) -> String {
+    let own = natives.filter(|native| native.on.as_ref() == Some(on));
+    let parents: Vec<&str> = own
+        .clone()
+        .filter(|native| inherits(native))
+        .filter_map(|native| {
+            let (_, parent) = native.definition.split_once(" INHERITS (")?;
+            parent.strip_suffix(')')
         })
-        .cloned()
         .collect();
-    loop {
-        let above = schema
-            .natives()
-            .find(|native| {
-                !fall.contains(native)
-                    && native
-                        .after
-                        .iter()
-                        .any(|name| fall.iter().any(|under| under.name == *name))
-            })
-            .cloned();
-        match above {
-            Some(native) => fall.push(native),
-            None => break,
-        }
+    let mut text = String::new();
+    if !parents.is_empty() {
+        text.push_str(&format!(" INHERITS ({})", parents.join(", ")));
     }
-    let mut left: Vec<NativeDefinition> = fall.iter().map(|n| n.as_ref().clone()).collect();
-    let mut ordered = Vec::with_capacity(left.len());
-    while !left.is_empty() {
-        let free = left.iter().position(|native| {
-            !left
-                .iter()
-                .any(|other| other != native && other.after.contains(&native.name))
-        });
-        ordered.push(left.remove(free.unwrap_or(0)));
+    for native in own.filter(|native| native.kind == PARTITIONING) {
+        text.push_str(&format!(" {}", native.definition));
     }
-    ordered
+    text
 }
 
-/// Whether what is so called keeps a column's type from changing (sql-altertable).
-fn holds_types(kind: &str) -> bool {
-    matches!(
-        kind,
-        "view"
-            | "materialized view"
-            | "trigger"
-            | "rule"
-            | "policy"
-            | "function"
-            | "constraint"
-            | "statistics"
-    )
+/// The fields that a table has from what it inherits, as they are there.
+pub(crate) fn inherited_fields<'n>(
+    on: &Name,
+    schema: &Schema,
+    natives: impl Iterator<Item = &'n NativeDefinition>,
+) -> Vec<Field> {
+    natives
+        .filter(|native| native.on.as_ref() == Some(on) && inherits(native))
+        .filter_map(|native| schema.collection(&native.name))
+        .flat_map(|parent| parent.fields.iter().cloned())
+        .collect()
+}
+
+/// The checks that a table has from what it inherits.
+pub(crate) fn inherited_checks<'n>(
+    collection: &Collection,
+    schema: &Schema,
+    natives: impl Iterator<Item = &'n NativeDefinition>,
+) -> Vec<Constraint> {
+    let parents: Vec<&Name> = natives
+        .filter(|native| native.on.as_ref() == Some(&collection.name) && inherits(native))
+        .map(|native| &native.name)
+        .collect();
+    collection
+        .constraints
+        .iter()
+        .filter(|constraint| {
+            matches!(constraint.rule, Rule::Check(_))
+                && parents.iter().any(|parent| {
+                    schema
+                        .collection(parent)
+                        .is_some_and(|parent| parent.constraints.iter().any(|c| c == *constraint))
+                })
+        })
+        .cloned()
+        .collect()
+}
+
+/// Whether a definition is one of a table that inherits columns, and is made with it.
+fn inherits(native: &NativeDefinition) -> bool {
+    native.kind == INHERITANCE && native.definition.starts_with("CREATE TABLE ")
+}
+
+/// Whether a definition is said where its table is made.
+pub(crate) fn is_said_before(native: &NativeDefinition) -> bool {
+    native.kind == PARTITIONING || inherits(native)
 }

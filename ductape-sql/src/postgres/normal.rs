@@ -1,8 +1,8 @@
 //! A collection as PostgreSQL can hold it and give it back.
 
 use super::defaults::{default_text, read_default};
-use super::index::nulls_by_default;
-use super::types::{collation, is_serial, read_type, server_spelling};
+use super::index::{nulls_by_default, without_implied_collations};
+use super::types::{collation, enum_values, is_serial, read_type, server_spelling};
 use ductape_core::BackendName;
 use ductape_core::schema::{
     Collection, Constraint, DefaultValue, Field, FieldType, Index, IndexTarget, Method,
@@ -19,7 +19,9 @@ pub(crate) fn normal_collection(collection: &Collection) -> Collection {
     }
     normal.fields = collection.fields.iter().map(normal_field).collect();
     for index in &collection.indexes {
-        normal.insert_index(normal_index(index));
+        let mut index = normal_index(index);
+        without_implied_collations(&mut index, collection);
+        normal.insert_index(index);
     }
     for constraint in &collection.constraints {
         normal.insert_constraint(normal_constraint(constraint));
@@ -40,7 +42,7 @@ fn normal_field(field: &Field) -> Field {
         Some(native) => {
             let (field_type, words) = read_type(&native);
             // The values of an enum are the catalog's to tell.
-            if !matches!(field.field_type, FieldType::Enum { .. }) {
+            if enum_values(&field.field_type).is_none() {
                 normal.field_type = field_type;
             }
             if let Some(words) = words {

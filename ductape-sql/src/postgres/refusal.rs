@@ -27,9 +27,11 @@ fn hint(code: &str) -> Option<&'static str> {
         }
         // Types that differ, and an operator, function or cast that is not there for them; dependent
         // objects; a table that would be none; a feature that is not there.
-        "42704" | "42804" | "42883" | "42846" | "42725" | "42P16" | "2BP01" | "0A000" => Some(
-            "what the statement makes or names does not fit the change: take it away with raw before it, and make it again afterwards in words that do",
-        ),
+        "42704" | "42804" | "42883" | "42846" | "42725" | "42P16" | "42P17" | "2BP01" | "0A000" => {
+            Some(
+                "what the statement makes or names does not fit the change: take it away with raw before it, and make it again afterwards in words that do",
+            )
+        }
         _ => None,
     }
 }

@@ -8,8 +8,9 @@ use crate::writer::Sql;
 use ductape_core::schema::{Collection, Field};
 use ductape_core::{BackendName, Name};
 
-/// `CREATE TABLE`.
-pub(crate) fn create_table(collection: &Collection) -> String {
+/// `CREATE TABLE`, without the columns that it inherits, and with something behind them.
+pub(crate) fn create_table(collection: &Collection, inherited: &[Field], behind: &str) -> String {
+    let is_own = |field: &&Field| !inherited.iter().any(|other| other.name == field.name);
     let options = &collection.options.sql;
     let mut text = sql()
         .words("CREATE ")
@@ -18,13 +19,17 @@ pub(crate) fn create_table(collection: &Collection) -> String {
         .words("TABLE ")
         .name(&collection.name)
         .words(" (\n  ")
-        .each(",\n  ", &collection.fields, |text, field| {
-            column(text, &collection.name, field)
-        });
-    for constraint in &collection.constraints {
-        text = table_constraint(text.words(",\n  "), constraint);
+        .each(
+            ",\n  ",
+            collection.fields.iter().filter(is_own),
+            |text, field| column(text, &collection.name, field),
+        );
+    let empty = !collection.fields.iter().any(|field| is_own(&field));
+    for (number, constraint) in collection.constraints.iter().enumerate() {
+        let first = empty && number == 0;
+        text = table_constraint(text.words(if first { "" } else { ",\n  " }), constraint);
     }
-    text.words("\n)").finish()
+    text.words("\n)").sql(behind).finish()
 }
 
 /// `ALTER TABLE … `, up to what is changed.

@@ -212,24 +212,25 @@ fn a_type_changes_under_views_an_index_and_a_default() {
              "changes": {"type": "enum", "enumValues": ["on", "off"]}}]"#,
     );
     let mut texts = shown(&steps);
-    let room = texts.remove(5);
+    let room = texts.remove(6);
     assert!(room.contains("ALTER TYPE %s RENAME TO %I"), "{room}");
     assert_eq!(
         texts,
         [
             r#"DROP VIEW "w""#,
             r#"DROP VIEW "v""#,
+            r#"DROP INDEX "s""#,
             r#"ALTER TABLE "users" DROP COLUMN "shown""#,
-            r#"ALTER TABLE "users" ALTER COLUMN "status" DROP DEFAULT"#,
             r#"DROP INDEX "i""#,
+            r#"ALTER TABLE "users" ALTER COLUMN "status" DROP DEFAULT"#,
             r#"CREATE TYPE "users_status" AS ENUM ('on', 'off')"#,
             r#"ALTER TABLE "users" ALTER COLUMN "status" TYPE "users_status" USING "status"::text::"users_status""#,
+            r#"ALTER TABLE "users" ALTER COLUMN "status" SET DEFAULT 'on'"#,
             r#"CREATE INDEX "i" ON "users" ("id") WHERE status = 'on'"#,
             r#"ALTER TABLE "users" ADD COLUMN "shown" VARCHAR GENERATED ALWAYS AS (upper(status)) STORED"#,
             r#"CREATE INDEX "s" ON "users" ("shown")"#,
             r#"CREATE VIEW v AS SELECT users.status FROM users; GRANT SELECT ON v TO bob"#,
             r#"CREATE VIEW w AS SELECT 1 FROM v"#,
-            r#"ALTER TABLE "users" ALTER COLUMN "status" SET DEFAULT 'on'"#,
         ]
     );
 }

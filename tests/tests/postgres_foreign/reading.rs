@@ -10,30 +10,22 @@ pub struct Reading {
     pub shape: BTreeSet<String>,
     /// The rows of each table as objects, sorted.
     pub rows: BTreeMap<String, Vec<serde_json::Map<String, serde_json::Value>>>,
+    /// The tables that hold parts of others' rows, with these others.
+    pub parts: BTreeSet<(String, String)>,
+    /// What shows other tables' rows.
+    pub views: BTreeSet<String>,
+    /// The names of columns that are made from others.
+    pub generated: BTreeSet<String>,
 }
 
 impl Reading {
-    /// The shape without casts and the brackets around them.
-    pub fn spelled_alike(&self) -> BTreeSet<String> {
-        let types = [
-            "character varying",
-            "double precision",
-            "timestamp with time zone",
-            "timestamp without time zone",
-            "text",
-            "numeric",
-            "integer",
-            "bigint",
-            "name",
-        ];
-        let plain = |text: &String| {
-            let mut text = text.clone();
-            for name in types {
-                text = text.replace(&format!("::{name}"), "");
-            }
-            text.replace(['(', ')'], "")
-        };
-        self.shape.iter().map(plain).collect()
+    /// Takes what holds for new rows alone for what holds for all, where it once did.
+    pub fn take_as_valid(&mut self, before: &Self) {
+        for part in std::mem::take(&mut self.shape) {
+            let valid = part.replace(" NOT VALID", "");
+            let once = before.shape.contains(&valid);
+            self.shape.insert(if once { valid } else { part });
+        }
     }
 }
 
@@ -126,12 +118,27 @@ pub async fn read(connection: &mut PgConnection, url: &str) -> Reading {
     let tables = ask(
         connection,
         "SELECT oid::regclass::text FROM pg_class WHERE relkind IN ('r', 'p', 'm') AND relname NOT LIKE 'ductape\\_%' \
-         AND relnamespace IN ('public'::regnamespace, 'reports'::regnamespace)",
+         AND relnamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace, 'pg_toast'::regnamespace)",
+    )
+    .await;
+    let views = ask(
+        connection,
+        "SELECT oid::regclass::text FROM pg_class WHERE relkind = 'm'",
+    )
+    .await;
+    let parts = ask(
+        connection,
+        "SELECT relid::regclass || ' ' || pg_partition_root(relid)::regclass FROM pg_class c CROSS JOIN LATERAL pg_partition_tree(c.oid) WHERE c.relkind = 'p' AND NOT c.relispartition",
+    )
+    .await;
+    let generated = ask(
+        connection,
+        "SELECT DISTINCT attname::text FROM pg_attribute WHERE attgenerated <> ''",
     )
     .await;
     let mut rows = BTreeMap::new();
     for table in tables {
-        let text = format!("SELECT to_jsonb(t)::text FROM {table} AS t ORDER BY 1");
+        let text = format!("SELECT to_jsonb(t)::text FROM ONLY {table} AS t ORDER BY 1");
         let found = ask(connection, &text).await;
         let found = found
             .iter()
@@ -142,5 +149,12 @@ pub async fn read(connection: &mut PgConnection, url: &str) -> Reading {
     Reading {
         shape: shape(&String::from_utf8(dump.stdout).unwrap()),
         rows,
+        parts: parts
+            .iter()
+            .filter_map(|part| part.split_once(' '))
+            .map(|(part, whole)| (part.to_owned(), whole.to_owned()))
+            .collect(),
+        views: views.into_iter().collect(),
+        generated: generated.into_iter().collect(),
     }
 }

@@ -4,11 +4,14 @@ mod queries;
 mod rows;
 
 use super::client::Answer;
+use super::enum_type::{is_of_theirs, owned_values};
+use super::index::without_implied_collations;
 use super::session::PostgresSession;
-use ductape_core::schema::NativeDefinition;
+use ductape_core::schema::{Field, NativeDefinition};
 use ductape_core::{BackendName, Collection, Name, Schema};
 use ductape_engine::DbError;
-use ductape_engine::backend::Scope;
+use ductape_engine::backend::{Reader, Scope};
+use ductape_engine::ledger::{read_record, record_key};
 use queries::Questions;
 use rows::{ConstraintRow, FieldRow, IndexRow, NativeRow, TableRow};
 use serde::de::DeserializeOwned;
@@ -46,7 +49,7 @@ pub(super) async fn introspect(
     }
     for row in read::<FieldRow>(&next())? {
         if let Some(collection) = collections.get_mut(&row.table)
-            && let Some(field) = row.field()
+            && let Some(field) = row.field(&collection.name)
         {
             collection.fields.push(field);
         }
@@ -61,7 +64,10 @@ pub(super) async fn introspect(
     for row in read::<IndexRow>(&next())? {
         if let Some(collection) = collections.get_mut(&row.table) {
             match row.index() {
-                Some(index) => collection.insert_index(index),
+                Some(mut index) => {
+                    without_implied_collations(&mut index, collection);
+                    collection.insert_index(index);
+                }
                 None => natives.extend(row.native(&collection.name)),
             }
         }
@@ -73,11 +79,46 @@ pub(super) async fn introspect(
                 .filter_map(NativeRow::native),
         );
     }
+    keep_what_is_their_own(session, &mut collections).await?;
     let mut schema: Schema = collections.into_values().collect();
     for native in natives {
         schema.put_native(native);
     }
     Ok(schema.of(BackendName::Postgresql))
+}
+
+/// An enum type that Ductape made keeps its name when its field or collection gets another. Its name
+/// alone then does not tell whose it is: the record does.
+async fn keep_what_is_their_own(
+    session: &mut PostgresSession,
+    collections: &mut BTreeMap<i64, Collection>,
+) -> Result<(), DbError> {
+    let keys: Vec<String> = collections
+        .values()
+        .filter(|collection| collection.fields.iter().any(is_of_theirs))
+        .map(|collection| record_key(&collection.name))
+        .collect();
+    let records: BTreeMap<String, String> = session.state_of(&keys).await?.into_iter().collect();
+    if records.is_empty() {
+        return Ok(());
+    }
+    for collection in collections.values_mut() {
+        let key = record_key(&collection.name);
+        // What is damaged is told by whoever reads the record.
+        let Some(record) = records
+            .get(&key)
+            .and_then(|value| read_record(&key, value).ok())
+        else {
+            continue;
+        };
+        for field in collection.fields.iter_mut().filter(|f| is_of_theirs(f)) {
+            let own = |recorded: &Field| owned_values(recorded).is_some();
+            if record.field(&field.name).is_some_and(own) {
+                field.native.clear();
+            }
+        }
+    }
+    Ok(())
 }
 
 /// The rows of an answer, each of which is one JSON object.

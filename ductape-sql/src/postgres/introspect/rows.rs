@@ -1,12 +1,13 @@
 //! What the catalog answers, and what it means in the model.
 
-use crate::postgres::defaults::{read_default, unwrapped};
+use crate::postgres::defaults::{is_own_spelling, read_default, unwrapped};
 use crate::postgres::dialect::sql;
+use crate::postgres::enum_type::enum_type_name;
 use crate::postgres::index::nulls_by_default;
-use crate::postgres::types::read_type;
+use crate::postgres::types::{enum_values, read_type};
 use ductape_core::schema::{
-    Constraint, Deferrable, Field, FieldType, Generated, Index, IndexKey, IndexTarget, Method,
-    NativeDefinition, Nulls, References, ReferentialAction, Rule,
+    Constraint, DefaultValue, Deferrable, Field, FieldType, Generated, Index, IndexKey,
+    IndexTarget, Method, NativeDefinition, Nulls, References, ReferentialAction, Rule,
 };
 use ductape_core::{BackendName, Collection, Expression, Name};
 use serde::Deserialize;
@@ -44,23 +45,30 @@ pub(super) struct FieldRow {
     expression: Option<String>,
     collation: Option<String>,
     values: Option<Vec<String>>,
+    /// The name of the enum type, if nothing but this column is of it and it says nothing that the column
+    /// does not.
+    own_type: Option<String>,
     serial: bool,
     comment: Option<String>,
 }
 
 impl FieldRow {
-    pub fn field(self) -> Option<Field> {
+    pub fn field(self, collection: &Name) -> Option<Field> {
+        let name = Name::new(&self.name).ok()?;
+        let own = self.own_type.as_deref() == Some(enum_type_name(collection, &name).as_str());
+        // The type of others has a name that only they know.
+        let theirs = (!own).then(|| self.formatted.clone());
         let (field_type, native) = match self.values {
             Some(values) if self.formatted.ends_with("[]") => (
                 FieldType::Array {
                     items: Box::new(FieldType::Enum { values }),
                 },
-                None,
+                theirs,
             ),
-            Some(values) => (FieldType::Enum { values }, None),
+            Some(values) => (FieldType::Enum { values }, theirs),
             None => read_type(&self.formatted),
         };
-        let mut field = Field::new(Name::new(&self.name).ok()?, field_type);
+        let mut field = Field::new(name, field_type);
         if let Some(native) = native {
             field.native.insert(BackendName::Postgresql, native);
         }
@@ -85,7 +93,13 @@ impl FieldRow {
                 });
             }
             Some(expression) if !counts => {
-                field.default = read_default(&expression, &field.field_type);
+                let default = read_default(&expression, &field.field_type);
+                let native = !field.native.is_empty() || enum_values(&field.field_type).is_some();
+                // Made again from the value, the default would be spelled otherwise.
+                field.default = match native || is_own_spelling(&expression, &field.field_type) {
+                    true => default,
+                    false => default.map(|_| DefaultValue::Expression(expression_of(&expression))),
+                };
             }
             _ => {}
         }
@@ -202,7 +216,10 @@ impl ConstraintRow {
                 Some(_) => None,
                 None => on.cloned(),
             },
-            name,
+            name: match &self.elsewhere {
+                Some(elsewhere) => Name::new(format!("{elsewhere}.{name}")).ok()?,
+                None => name,
+            },
             after: Vec::new(),
         })
     }
