@@ -42,6 +42,64 @@ async fn engine(folder: &tempfile::TempDir) -> MigrationEngine {
     Database::connect(&url).await.unwrap().engine()
 }
 
+/// A full disk may end the transaction that several batches share.
+#[tokio::test]
+async fn what_is_told_as_applied_is_in_the_ledger_wherever_the_disk_is_full() {
+    // Tables of two kinds, so that they go in more than one batch.
+    let set = MigrationSet::new((0..300).map(|place| {
+        let name = format!("m{place}");
+        let operation = match place % 3 {
+            2 => format!(r#"{{"type": "addField", "collection": "old", "field": {{"name": "f{place}", "type": "text"}}}}"#),
+            _ => format!(r#"{{"type": "createCollection", "name": "t{place}", "fields": {{"a": "integer"}}, "indexes": [{{"fields": ["a"]}}]}}"#),
+        };
+        let tag = format!("20240101_{:02}{:02}00_{name}", place / 60, place % 60);
+        Migration::parse(&format!(r#"{{"format": 1, "tag": "{tag}", "up": [{operation}]}}"#)).unwrap()
+    }))
+    .unwrap();
+    let mut failed = 0;
+    for pages in (40..=640).step_by(40) {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("app.db");
+        let mut made = SqliteConnection::connect_with(
+            &SqliteConnectOptions::new()
+                .filename(&file)
+                .create_if_missing(true),
+        )
+        .await
+        .unwrap();
+        sqlx::raw_sql("CREATE TABLE old (a INTEGER)")
+            .execute(&mut made)
+            .await
+            .unwrap();
+        made.close().await.unwrap();
+        let full = SqliteConnectOptions::new()
+            .filename(&file)
+            .pragma("max_page_count", pages.to_string())
+            .pragma("cache_size", "10");
+        let pool = SqlitePool::connect_with(full).await.unwrap();
+        let told = Database::from_sqlite_pool(pool.clone())
+            .engine()
+            .up_all(&set)
+            .await;
+        pool.close().await;
+        let told = match &told {
+            Ok(report) => report,
+            Err(error) => {
+                failed += 1;
+                &error.details().done
+            }
+        };
+        let told: Vec<_> = told.applied.iter().map(|done| done.tag.clone()).collect();
+        let engine = engine(&folder).await;
+        let entries = engine.history().await.unwrap_or_default();
+        let kept: Vec<_> = entries.into_iter().map(|entry| entry.tag).collect();
+        assert_eq!(told, kept, "{pages} pages");
+        engine.up_all(&set).await.unwrap();
+        assert!(engine.verify().await.unwrap().ok);
+    }
+    assert!(failed > 5, "{failed}");
+}
+
 #[tokio::test]
 async fn of_many_at_once_those_before_the_one_that_fails_stay() {
     let folder = tempfile::tempdir().unwrap();

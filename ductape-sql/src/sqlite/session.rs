@@ -374,6 +374,8 @@ pub(super) struct Open {
     setting: Setting,
     /// The lock's row as it is again if the transaction is rolled back.
     lease: LeaseRow,
+    /// Whether units in it wait to be committed.
+    waiting: bool,
 }
 
 /// A connection for looking or, with the lock, for working.
@@ -567,6 +569,7 @@ impl SqliteSession {
         self.open = Some(Open {
             setting,
             lease: self.lease.clone(),
+            waiting: false,
         });
         for statement in &opening {
             if let Err(error) = self.execute(statement).await {
@@ -666,8 +669,11 @@ impl SqliteSession {
         let mut text = String::from("SAVEPOINT ductape_units;\n");
         for statement in statements {
             if text.len() + statement.len() > TEXT {
-                if self.execute(&text).await.is_err() {
-                    return self.not_together(setting).await;
+                if let Err(error) = self.execute(&text).await {
+                    return self
+                        .back_to("ductape_units", setting, error)
+                        .await
+                        .map(|()| false);
                 }
                 text.clear();
             }
@@ -677,18 +683,38 @@ impl SqliteSession {
         text.push_str("RELEASE ductape_units");
         match self.execute(&text).await {
             Ok(()) => Ok(true),
-            Err(_) => self.not_together(setting).await,
+            Err(error) => self
+                .back_to("ductape_units", setting, error)
+                .await
+                .map(|()| false),
         }
     }
 
-    async fn not_together(&mut self, setting: Option<&Setting>) -> Result<bool, UnitFailure> {
-        let back = "ROLLBACK TO ductape_units;\nRELEASE ductape_units";
-        if self.execute(back).await.is_err() {
-            // The error ended the transaction itself.
-            self.abandon().await;
-            self.begin(setting).await.map_err(unit_failure)?;
+    fn one_waits(&mut self) {
+        if let Some(open) = &mut self.open {
+            open.waiting = true;
         }
-        Ok(false)
+    }
+
+    /// Goes back to a savepoint, so that what failed can be gone through one by one. Where the error ended
+    /// the transaction itself (a full disk, say), what waited in it to be committed is gone with it, and
+    /// the error is that of the run.
+    async fn back_to(
+        &mut self,
+        savepoint: &str,
+        setting: Option<&Setting>,
+        error: DbError,
+    ) -> Result<(), UnitFailure> {
+        let back = format!("ROLLBACK TO {savepoint};\nRELEASE {savepoint}");
+        if self.execute(&back).await.is_ok() {
+            return Ok(());
+        }
+        let waiting = self.open.as_ref().is_some_and(|open| open.waiting);
+        self.abandon().await;
+        if waiting {
+            return Err(UnitFailure::Database { step: None, error });
+        }
+        self.begin(setting).await.map_err(unit_failure)
     }
 
     /// One unit, in a savepoint.
@@ -706,15 +732,9 @@ impl SqliteSession {
                 text.push_str(";\n");
             }
             text.push_str("RELEASE ductape_unit");
-            if self.execute(&text).await.is_ok() {
-                return Ok(());
-            }
-            if self.execute("ROLLBACK TO ductape_unit").await.is_err() {
-                // The error ended the transaction itself.
-                self.abandon().await;
-                self.begin(unit.setting()).await.map_err(unit_failure)?;
-            } else {
-                let _ = self.execute("RELEASE ductape_unit").await;
+            match self.execute(&text).await {
+                Ok(()) => return Ok(()),
+                Err(error) => self.back_to("ductape_unit", unit.setting(), error).await?,
             }
         }
         let one_by_one = self.one_by_one(unit).await;
@@ -1099,6 +1119,7 @@ impl Session for SqliteSession {
             if plain > 1 {
                 match self.together(rest.get(..plain).unwrap_or(&[])).await {
                     Ok(true) => {
+                        self.one_waits();
                         done += plain;
                         continue;
                     }
@@ -1110,6 +1131,7 @@ impl Session for SqliteSession {
                 if let Err(failure) = self.unit(unit).await {
                     return (done, Some(failure));
                 }
+                self.one_waits();
                 done += 1;
             }
         }
