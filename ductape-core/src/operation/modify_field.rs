@@ -10,8 +10,8 @@ use crate::json::{Reader, document};
 use crate::name::Name;
 use crate::risk::{Risk, RiskKind};
 use crate::schema::{
-    Collection, Constraint, Field, FieldChanges, FieldType, IndexTarget, NativeDefinition, Rule,
-    Schema,
+    Collection, Constraint, Field, FieldChanges, FieldType, Index, IndexKey, IndexTarget,
+    NativeDefinition, Rule, Schema,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -322,9 +322,18 @@ impl ModifyField {
                 && (!alike || expression.texts().any(|text| text.contains("ARRAY[")))
         };
         let goes_along = |mentions: &dyn Fn(&Field) -> bool| derived.iter().any(|f| mentions(f));
+        // A key's own collation is forgotten once its field has it, too.
+        let collates = |index: &Index| {
+            let of_field = |key: &IndexKey| key.name() == Some(&self.field);
+            field.collation != after.collation
+                && index
+                    .fields
+                    .iter()
+                    .any(|key| key.collation.is_some() && of_field(key))
+        };
         for index in &collection.indexes {
             if let Some(name) = &index.name
-                && index.expressions().any(anew)
+                && (index.expressions().any(anew) || collates(index))
                 && !goes_along(&|other| index.mentions(&other.name))
             {
                 falling.push(DropIndex::new(self.collection.clone(), name.clone()).into());

@@ -75,20 +75,22 @@ fn index_key(text: Sql, key: &IndexKey) -> Sql {
     })
 }
 
-/// Leaves out the collations of expressions that they have from the fields in them anyway: the server does
-/// not write these.
+/// Leaves out the collations that keys have from their fields anyway: the server does not tell these.
 pub(crate) fn without_implied_collations(index: &mut Index, collection: &Collection) {
     for key in &mut index.fields {
-        if let (IndexTarget::Expression(expression), Some(collation)) =
-            (&key.target, &key.collation)
-        {
-            let mut of = collection
-                .fields
-                .iter()
-                .filter(|f| expression.mentions(&f.name));
-            if of.any(|field| field.collation.as_ref() == Some(collation)) {
-                key.collation = None;
-            }
+        let Some(own) = key.collation.as_deref() else {
+            continue;
+        };
+        let implied = match &key.target {
+            IndexTarget::Field(name) => collection
+                .field(name)
+                .is_some_and(|field| field.collation.as_deref().unwrap_or("default") == own),
+            IndexTarget::Expression(expression) => collection.fields.iter().any(|field| {
+                field.collation.as_deref() == Some(own) && expression.mentions(&field.name)
+            }),
+        };
+        if implied {
+            key.collation = None;
         }
     }
 }
