@@ -27,6 +27,9 @@ const WORDS: walk::Words = walk::Words {
 /// How many changes are tried at once, each in a database of its own.
 const WORKERS: usize = 2;
 
+/// How many changes of a database are tried, evenly spread, unless `DUCTAPE_CASES` says.
+const CHANGES: usize = 450;
+
 /// How many changes that should leave everything as it was are tried before somebody looks. If it is not
 /// so, each of them is tried again by itself.
 const AT_ONCE: usize = 30;
@@ -416,7 +419,7 @@ async fn every_change(name: &str, script: &str) {
     let wanted = std::env::var("DUCTAPE_CASES")
         .ok()
         .and_then(|n| n.parse().ok())
-        .unwrap_or(all.len())
+        .unwrap_or(CHANGES)
         .min(all.len());
     let sample: Vec<Operation> = (0..wanted)
         .map(|n| all[n * all.len() / wanted].clone())
