@@ -72,6 +72,7 @@ pub(crate) fn read_default(text: &str, field_type: &FieldType) -> Option<Default
 /// Whether a constant default as the server has it is spelled as it spells the value itself: a number with
 /// no more digits than it needs, a text with the type of its field behind it. Others' defaults are not
 /// always (`0.0`, or `'a'::text` where the field is a string).
+#[cfg(feature = "postgres")]
 pub(crate) fn is_own_spelling(text: &str, field_type: &FieldType) -> bool {
     let text = unwrapped(text.trim());
     let constant = without_cast(text);

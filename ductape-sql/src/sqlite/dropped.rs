@@ -3,7 +3,8 @@
 //! What the connection is at is finished first, for it does one thing after the other; then the open
 //! transaction is rolled back and the lock let go of. Shown by `tests/tests/cancel.rs`.
 
-use super::session::{Held, SqliteSession};
+use super::backend::Held;
+use super::session::SqliteSession;
 use ductape_engine::DbError;
 
 impl Drop for SqliteSession {
