@@ -465,6 +465,18 @@ impl Compilation<'_> {
         let Some(columns) = columns else {
             return;
         };
+        // With another key over the same fields it is not told which one the foreign key needs.
+        let another = before
+            .collection(&drop.collection)
+            .is_some_and(|collection| {
+                collection.constraints.iter().any(|other| {
+                other.name.as_ref() != Some(&drop.constraint)
+                    && matches!(&other.rule, Rule::PrimaryKey(c) | Rule::Unique(c) if c == columns)
+            })
+            });
+        if another {
+            return;
+        }
         let points = before.natives().find(|native| {
             native.kind == "constraint"
                 && native
