@@ -496,26 +496,60 @@ impl Run<'_> {
             0,
             Some(error.details().message.clone()),
         );
-        let puts = [
-            Put::Progress {
+        // What was refused at its first step has left nothing that could be gone on with or undone.
+        let untouched = matches!(error, Error::Refused(_))
+            && entry.steps_done == 0
+            && entry.progress.cursor.is_none()
+            && !entry.progress.down
+            && match frozen.steps.first() {
+                Some(first) => self.leaves_nothing(first).await,
+                None => true,
+            };
+        let put = match untouched {
+            true => Put::Delete { seq: entry.seq },
+            false => Put::Progress {
                 seq: entry.seq,
                 status: EntryStatus::Failed,
                 steps_done: entry.steps_done,
                 progress,
             },
-            Put::Log(line),
-        ];
+        };
+        let puts = [put, Put::Log(line)];
         if let Err(problem) = self.session.record(&puts).await {
             tracing::warn!(tag = %entry.tag, ?problem, "the failure could not be recorded");
         }
         let details = error.details_mut();
-        if details.hint.is_none() {
+        if details.hint.is_none() && !untouched {
             details.hint = Some(format!(
                 "{} of {} steps are done; mend the cause and run `ductape up` to go on, or `ductape down {}` to undo them",
                 entry.steps_done, entry.steps_total, entry.tag
             ));
         }
         error
+    }
+
+    /// Whether nothing is there of a step that was not done; what it left in part is cleaned up.
+    async fn leaves_nothing(&mut self, step: &Step) -> bool {
+        match (&step.action, &step.atomicity) {
+            // Batches of it may have been done.
+            (Action::Data(_), _) => return false,
+            // With its unit it was taken back.
+            (_, Atomicity::Joins { .. }) => return true,
+            (_, Atomicity::Alone) if step.effects.is_empty() => return false,
+            (_, Atomicity::Alone) => {}
+        }
+        match self.session.standing(step).await {
+            Ok(Standing::Before) => true,
+            Ok(Standing::Partial { clean }) => {
+                for step in &clean {
+                    if !matches!(self.session.run(step).await, Outcome::Applied) {
+                        return false;
+                    }
+                }
+                true
+            }
+            _ => false,
+        }
     }
 
     /// Undoes the steps that an unfinished entry has done, or goes on with its rollback.

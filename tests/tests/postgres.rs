@@ -797,3 +797,25 @@ async fn a_key_keeps_its_own_collation_when_its_field_gets_the_same() {
     db.engine().down(&modified.migration).await.unwrap();
     assert_eq!(scene.ask(definitions).await, before);
 }
+
+/// Only the server knows that a type has no order; by then the intent is on record.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_refused_at_its_first_step_leaves_no_entry() {
+    let mut scene = Scene::new().await;
+    scene
+        .run("CREATE TABLE places (id integer PRIMARY KEY, spot point)")
+        .await;
+    let index_of_points = tagged(
+        0,
+        migration("index_of_points")
+            .create_index("places", index("idx_spot", ["spot"]))
+            .build(),
+    );
+    let engine = scene.database().await.engine();
+    let error = engine.up(&index_of_points).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+    assert!(engine.history().await.unwrap().is_empty());
+    let log = engine.log().await.unwrap();
+    assert_eq!(log.last().unwrap().action, "failure");
+    assert!(engine.verify().await.unwrap().ok);
+}
