@@ -436,14 +436,20 @@ async fn no_lock_is_left_by_a_panic_or_a_cancelled_run() {
     let slow = tagged(
         1,
         migration("slow")
-            .raw("postgresql", "SELECT pg_sleep(1.5)")
+            .raw("postgresql", "SELECT pg_sleep(3)")
             .inverse("SELECT 1")
             .build(),
     );
     let slow = set([table(0, "a"), slow]);
     let engine = database.engine();
-    let cancelled = tokio::time::timeout(Duration::from_millis(700), engine.up_all(&slow)).await;
-    assert!(cancelled.is_err());
+    let cancelled = {
+        let (engine, slow) = (database.engine(), slow.clone());
+        tokio::spawn(async move { engine.up_all(&slow).await })
+    };
+    let sleeps = "EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep')";
+    scene.until(sleeps).await;
+    cancelled.abort();
+    assert!(cancelled.await.unwrap_err().is_cancelled());
     // While the server still works for the one that is gone, nobody else gets in; then it ends.
     assert_eq!(scene.ask(ADVISORY_LOCKS).await, "1");
     scene.until(&format!("({ADVISORY_LOCKS}) = 0")).await;
