@@ -825,3 +825,20 @@ async fn what_is_refused_at_its_first_step_leaves_no_entry() {
     assert_eq!(log.last().unwrap().action, "failure");
     assert!(engine.verify().await.unwrap().ok);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_server_cannot_compare_is_refused_before_anything_is_touched() {
+    let mut scene = Scene::new().await;
+    scene
+        .run("CREATE TABLE notes (id integer PRIMARY KEY, payload json)")
+        .await;
+    let database = scene.database().await;
+    let unique = change().unique();
+    let error = database
+        .schema()
+        .modify_field("notes", "payload", unique)
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+    assert!(database.engine().log().await.unwrap().is_empty());
+}

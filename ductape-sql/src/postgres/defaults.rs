@@ -63,10 +63,32 @@ pub(crate) fn read_default(text: &str, field_type: &FieldType) -> Option<Default
         }
         _ => None,
     };
-    if let Some(canonical) = value.and_then(|value| field_type.value(&value).ok()) {
+    if let Some(canonical) = value.as_ref().and_then(|v| field_type.value(v).ok()) {
         return Some(DefaultValue::Value(canonical));
     }
+    // The number of dimensions is not part of a type, so that lists in a list are no value of it; spelled
+    // in one way they are the same on either side.
+    if let Some(lists) = value
+        && let typed = with_dimensions(field_type, &lists)
+        && let Ok(canonical) = typed.value(&lists)
+    {
+        return Some(DefaultValue::Expression(literal(&typed, &canonical).into()));
+    }
     Some(DefaultValue::Expression(text.into()))
+}
+
+/// The type of a list with as many dimensions as the value has.
+fn with_dimensions(field_type: &FieldType, value: &Value) -> FieldType {
+    match (field_type, value.as_array().and_then(|list| list.first())) {
+        (FieldType::Array { items }, Some(inner @ Value::Array(_)))
+            if !matches!(**items, FieldType::Array { .. } | FieldType::Json) =>
+        {
+            FieldType::Array {
+                items: Box::new(with_dimensions(field_type, inner)),
+            }
+        }
+        (other, _) => other.clone(),
+    }
 }
 
 /// Whether a constant default as the server has it is spelled as it spells the value itself: a number with
@@ -302,6 +324,17 @@ fn read_items(
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn lists_in_a_list_are_the_same_however_they_are_spelled() {
+        let texts = FieldType::Array {
+            items: Box::new(FieldType::Text),
+        };
+        let written = read_default("'{{\"a\",\"b\"},{\"c\",\"d\"}}'", &texts);
+        let shown = read_default("'{{a,b},{c,d}}'::text[]", &texts);
+        assert_eq!(written, shown);
+        assert_ne!(shown, read_default("'{{a,b},{c,e}}'::text[]", &texts));
+    }
 
     #[test]
     fn what_the_server_makes_of_a_default_is_read_as_the_value() {

@@ -5,6 +5,7 @@ use super::batch::{CATALOG_MARK, guard_answer};
 use super::client::Answer;
 use super::introspect;
 use super::lock;
+use super::refusal::asked;
 use super::session::PostgresSession;
 use super::standing;
 use crate::ledger::{StateRows, damaged, entries_sql, log_sql, state_sql, summaries_sql};
@@ -248,7 +249,8 @@ impl Reader for PostgresSession {
     }
 
     async fn check(&mut self, guard: &Guard) -> Result<GuardAnswer, DbError> {
-        let answers = self.look(&[guard.question.to_string()]).await?;
+        let answers = self.look(&[guard.question.to_string()]).await;
+        let answers = answers.map_err(|error| asked(guard, error))?;
         Ok(guard_answer(answers.last()))
     }
 }

@@ -2,7 +2,7 @@
 //! does not fit its new type.
 
 use ductape_core::Step;
-use ductape_core::compiler::Target;
+use ductape_core::compiler::{Guard, Target};
 use ductape_engine::DbError;
 
 /// The error of a step. Where the server kept Ductape's own statement from breaking something, it is a
@@ -15,6 +15,14 @@ pub(super) fn told(step: &Step, error: DbError) -> DbError {
     match error.code.as_deref().and_then(hint) {
         Some(hint) if !raw => error.refused(hint),
         _ => error,
+    }
+}
+
+/// The error of a question about rows: what the server cannot even count stands in the way, too.
+pub(super) fn asked(guard: &Guard, error: DbError) -> DbError {
+    match error.code.as_deref().and_then(hint) {
+        Some(hint) => error.refused(hint).statement(guard.question.to_string()),
+        None => error,
     }
 }
 
