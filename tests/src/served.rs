@@ -7,7 +7,7 @@
 )]
 
 use crate::generate::{Profile, sequence};
-use ductape::{Database, Error, Migration};
+use ductape::{Database, Error, ErrorKind, Migration};
 use ductape_core::compiler::normalize_schema;
 use ductape_core::schema::FIELD_SETTINGS;
 use ductape_core::{Operation, Schema, resolve};
@@ -81,6 +81,7 @@ async fn there_and_back(
     let engine = db.engine();
     let backend = db.backend();
     let mut applied = Vec::new();
+    let mut refused = false;
     let mut model = Schema::new().of(backend.compiler().capabilities().backend);
     for (number, operation) in operations.into_iter().enumerate() {
         let describe = operation.describe();
@@ -100,8 +101,13 @@ async fn there_and_back(
         let before = engine.live_schema().await.unwrap();
         match engine.apply_new(&migration).await {
             Ok(done) => applied.push((done.migration, before)),
-            Err(error) if (served.may_refuse)(&operation, &error) => {
+            // What was drawn after a refusal is for a field of another type, and the server says so.
+            Err(error)
+                if (served.may_refuse)(&operation, &error)
+                    || refused && error.kind() == ErrorKind::Refused =>
+            {
                 count(&counts.refused);
+                refused = true;
                 // What stands alone was done up to the refusal, and is undone.
                 for entry in engine.history().await.unwrap() {
                     if entry.status != ductape::engine::ledger::EntryStatus::Applied {
