@@ -44,7 +44,7 @@ impl PostgresBackend {
     /// file, as with `psql`. Nothing is reached yet.
     ///
     /// # Errors
-    /// [`ErrorKind::Usage`] if it is no such URL.
+    /// [`ErrorKind::Usage`](ductape_engine::ErrorKind::Usage) if it is no such URL.
     pub fn new(url: &str) -> Result<Self, Error> {
         let Address {
             options,
