@@ -7,7 +7,7 @@
 )]
 
 use crate::generate::{Profile, sequence};
-use ductape::{Database, Error, ErrorKind, Migration};
+use ductape::{Database, Error, Migration};
 use ductape_core::compiler::normalize_schema;
 use ductape_core::schema::FIELD_SETTINGS;
 use ductape_core::{Operation, Schema, resolve};
@@ -81,16 +81,13 @@ async fn there_and_back(
     let engine = db.engine();
     let backend = db.backend();
     let mut applied = Vec::new();
-    let mut refused = false;
     let mut model = Schema::new().of(backend.compiler().capabilities().backend);
     for (number, operation) in operations.into_iter().enumerate() {
         let describe = operation.describe();
         let mut after = model.clone();
         let naming = backend.compiler().capabilities().naming();
-        if resolve(std::slice::from_ref(&operation), &mut after, &naming).is_err() {
-            // It rests on one that was refused.
-            continue;
-        }
+        resolve(std::slice::from_ref(&operation), &mut after, &naming)
+            .map_err(|error| fail(format!("{describe}\n{operation:#?}\n{error}")))?;
         let migration = Migration::new(
             format!("step_{number}"),
             None,
@@ -101,13 +98,8 @@ async fn there_and_back(
         let before = engine.live_schema().await.unwrap();
         match engine.apply_new(&migration).await {
             Ok(done) => applied.push((done.migration, before)),
-            // What was drawn after a refusal is for a field of another type, and the server says so.
-            Err(error)
-                if (served.may_refuse)(&operation, &error)
-                    || refused && error.kind() == ErrorKind::Refused =>
-            {
+            Err(error) if (served.may_refuse)(&operation, &error) => {
                 count(&counts.refused);
-                refused = true;
                 // What stands alone was done up to the refusal, and is undone.
                 for entry in engine.history().await.unwrap() {
                     if entry.status != ductape::engine::ledger::EntryStatus::Applied {
@@ -123,7 +115,8 @@ async fn there_and_back(
                         "{describe} was refused, and something is left\n{operation:#?}\n{error}\nlive {live:#?}\nbefore {before:#?}"
                     )));
                 }
-                continue;
+                // What was drawn after it is for a schema that is not there.
+                break;
             }
             Err(error) => {
                 return Err(fail(format!("{describe}\n{operation:#?}\n{error}")));
