@@ -87,7 +87,7 @@ async fn there_and_back(
         let mut after = model.clone();
         let naming = backend.compiler().capabilities().naming();
         resolve(std::slice::from_ref(&operation), &mut after, &naming)
-            .map_err(|error| fail(format!("{describe}\n{operation:#?}\n{error}")))?;
+            .map_err(|error| fail(format!("{describe}\n{operation:#?}\n{error:?}")))?;
         let migration = Migration::new(
             format!("step_{number}"),
             None,
