@@ -169,7 +169,7 @@ pub enum Action {
     /// A statement.
     Statement(Statement),
     /// Work on data, in batches.
-    Data(DataJob),
+    Data(Box<DataJob>),
 }
 
 /// Work on the data of a collection that is too long for one request.

@@ -488,11 +488,11 @@ impl Compilation<'_> {
             before: Mark::Present,
             after: Mark::Present,
         }];
-        step.action = Action::Data(DataJob {
+        step.action = Action::Data(Box::new(DataJob {
             collection: collection.name.clone(),
             statement: Statement::call("UpdateItem", input),
             work,
-        });
+        }));
         self.steps.push(step);
     }
 }

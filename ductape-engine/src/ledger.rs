@@ -297,6 +297,18 @@ pub struct LastApplied {
     pub applied_at: String,
 }
 
+impl LastApplied {
+    /// The last of the entries that is applied; they are in the order of application.
+    pub fn among(entries: &[EntrySummary]) -> Option<Self> {
+        let applied = |entry: &&EntrySummary| entry.status == EntryStatus::Applied;
+        entries.iter().rev().find(applied).map(|entry| Self {
+            tag: entry.tag.to_string(),
+            name: entry.tag.name().to_owned(),
+            applied_at: entry.applied_at.clone(),
+        })
+    }
+}
+
 /// A write to the ledger.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Put {

@@ -114,11 +114,7 @@ impl Run<'_> {
             format: LEDGER_FORMAT,
             complete: Vec::new(),
             entries: self.entries.len() as u64,
-            last: self.entries.last().map(|entry| LastApplied {
-                tag: entry.tag.to_string(),
-                name: entry.tag.name().to_owned(),
-                applied_at: entry.applied_at.clone(),
-            }),
+            last: LastApplied::among(&self.entries),
         }
     }
 

@@ -126,6 +126,21 @@ impl MigrationEngine {
         status_from(reader.as_mut(), set, &entries).await
     }
 
+    /// The migration that was applied last. Changes nothing.
+    ///
+    /// # Errors
+    /// When the database is not reached, or its ledger is damaged.
+    pub async fn last_applied(&self) -> Result<Option<LastApplied>> {
+        // A head that knows of a complete set was written after everything else.
+        if let Some(head) = self.backend.head().await?
+            && !head.complete.is_empty()
+        {
+            return Ok(head.last);
+        }
+        let entries = self.backend.read().await?.summaries().await?;
+        Ok(LastApplied::among(&entries))
+    }
+
     /// The ledger's entries, oldest first. Changes nothing.
     ///
     /// # Errors
@@ -276,15 +291,7 @@ fn status_of(
         completed: 0,
         pending: 0,
         pending_migrations: Vec::new(),
-        last_applied: entries
-            .iter()
-            .rev()
-            .find(|entry| entry.status == EntryStatus::Applied)
-            .map(|entry| LastApplied {
-                tag: entry.tag.to_string(),
-                name: entry.tag.name().to_owned(),
-                applied_at: entry.applied_at.clone(),
-            }),
+        last_applied: LastApplied::among(entries),
         migrations: Vec::with_capacity(set.len()),
     };
     let mut in_set = HashSet::with_capacity(set.len());

@@ -8,6 +8,7 @@ use crate::json::document;
 use crate::name::Name;
 use crate::risk::Risk;
 use crate::schema::{Collection, Constraint, FieldChanges, Rule, Schema};
+use std::sync::Arc;
 
 document! {
     /// Adds a constraint.
@@ -16,7 +17,7 @@ document! {
             /// The collection.
             "collection" => collection: Name,
             /// The constraint.
-            "constraint" => constraint: Constraint,
+            "constraint" => constraint: Arc<Constraint>,
         }
         optional {
             /// What it may do that is refused without being asked for.
@@ -27,10 +28,10 @@ document! {
 
 impl AddConstraint {
     /// Adds a constraint.
-    pub fn new(collection: Name, constraint: Constraint) -> Self {
+    pub fn new(collection: Name, constraint: impl Into<Arc<Constraint>>) -> Self {
         Self {
             collection,
-            constraint,
+            constraint: constraint.into(),
             allow: Vec::new(),
         }
     }
@@ -46,7 +47,8 @@ impl AddConstraint {
     ) -> Result<Option<Vec<Operation>>, SchemaError> {
         let collection = existing(before, &self.collection)?;
         let mut add = self.clone();
-        add.constraint.name = Some(constraint_name(collection, &self.constraint, naming));
+        Arc::make_mut(&mut add.constraint).name =
+            Some(constraint_name(collection, &self.constraint, naming));
         add.check(before)?;
         let mut operations = Vec::new();
         if let Rule::PrimaryKey(columns) = &self.constraint.rule {
@@ -74,7 +76,7 @@ impl AddConstraint {
             && let Some(there) = collection.constraint(name)
         {
             return Err(SchemaError::exists(
-                *there == self.constraint,
+                *there == *self.constraint,
                 format!(
                     "the constraint {name:?} of {:?} already exists",
                     self.collection
@@ -110,11 +112,8 @@ impl AddConstraint {
         }
         let mut constraint = self.constraint.clone();
         if constraint.name.is_none() {
-            constraint.name = Some(constraint_name(
-                &collection,
-                &constraint,
-                &Naming::default(),
-            ));
+            let name = constraint_name(&collection, &constraint, &Naming::default());
+            Arc::make_mut(&mut constraint).name = Some(name);
         }
         collection.insert_constraint(constraint);
         schema.put(collection);

@@ -162,17 +162,14 @@ impl CreateCollection {
             }
             _ => {}
         }
-        for field in &collection.fields {
+        for field in collection.fields.iter().filter(|field| field.unique) {
             let unique = Constraint::new(Rule::Unique(vec![field.name.clone()]));
             let name = constraint_name(&collection, &unique, naming);
             let said = constraints.iter().any(|said| {
                 let same_name = said.name.as_ref().is_none_or(|said| *said == name);
                 said.rule == unique.rule && same_name
             });
-            if field.unique
-                && !said
-                && !(field.primary_key && is_only_key(&constraints, &field.name))
-            {
+            if !said && !(field.primary_key && is_only_key(&constraints, &field.name)) {
                 constraints.push(unique);
             }
         }

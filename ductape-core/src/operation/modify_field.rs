@@ -25,7 +25,7 @@ document! {
             /// The field's name.
             "field" => field: Name,
             /// The attributes that change; null takes one away.
-            "changes" => changes: FieldChanges,
+            "changes" => changes: Box<FieldChanges>,
         }
         optional {
             /// For each database, an expression that converts the data.
@@ -38,11 +38,11 @@ document! {
 
 impl ModifyField {
     /// Changes attributes of a field.
-    pub fn new(collection: Name, field: Name, changes: FieldChanges) -> Self {
+    pub fn new(collection: Name, field: Name, changes: impl Into<Box<FieldChanges>>) -> Self {
         Self {
             collection,
             field,
-            changes,
+            changes: changes.into(),
             using: BTreeMap::new(),
             allow: Vec::new(),
         }
@@ -490,7 +490,7 @@ impl ModifyField {
 fn map_texts(operation: &mut Operation, change: &dyn Fn(&str) -> String) {
     match operation {
         Operation::AddConstraint(add) => {
-            if let Rule::Check(expression) = &mut add.constraint.rule {
+            if let Rule::Check(expression) = &mut Arc::make_mut(&mut add.constraint).rule {
                 *expression = expression.mapped(change);
             }
         }

@@ -36,7 +36,7 @@ document! {
             /// The rows that it is for; every row if absent.
             "where" => filter: Filter,
             /// What brings the data back; without it the way back leaves the data as it is.
-            "inverse" => inverse: Option<UpdateInverse>,
+            "inverse" => inverse: Option<Box<UpdateInverse>>,
             /// What it may do that is refused without being asked for.
             "allow" => allow: Vec<Allow>,
         }
@@ -152,10 +152,10 @@ impl Update {
                     collection: self.collection.clone(),
                     set: inverse.set.clone(),
                     filter: inverse.filter.clone(),
-                    inverse: Some(UpdateInverse {
+                    inverse: Some(Box::new(UpdateInverse {
                         set: self.set.clone(),
                         filter: self.filter.clone(),
-                    }),
+                    })),
                     allow: self.allow.clone(),
                 }
                 .into(),

@@ -100,7 +100,8 @@ impl Collection {
     }
 
     /// Puts a constraint in its place by name.
-    pub fn insert_constraint(&mut self, constraint: Constraint) {
+    pub fn insert_constraint(&mut self, constraint: impl Into<Arc<Constraint>>) {
+        let constraint = constraint.into();
         let place = self
             .constraints
             .partition_point(|other| other.name < constraint.name);

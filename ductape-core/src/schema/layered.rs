@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// How many entries change before they are put where the others are.
-const RECENT: usize = 32;
+const RECENT: usize = 64;
 
 /// A sorted map whose clones cost nothing. What changed lately is a list, since every change of the map
 /// itself copies the way to its place; many at once share most of it.
@@ -96,15 +96,25 @@ impl<K: Ord + Hash + Clone, V: Clone> Layered<K, V> {
     }
 
     pub(super) fn insert(&mut self, key: K, value: V) {
+        self.update(key, |_| Some(value));
+    }
+
+    /// Puts in what becomes of the entry that is there; it stays as it is for nothing.
+    pub(super) fn update(&mut self, key: K, change: impl FnOnce(Option<&V>) -> Option<V>) {
         let hash = hash_of(&key);
-        if self.hashed(hash, &key).is_none() {
-            self.size += 1;
+        let old = self.hashed(hash, &key);
+        let new = old.is_none();
+        if let Some(value) = change(old) {
+            self.size += usize::from(new);
+            self.change(hash, key, Some(value));
         }
-        self.change(hash, key, Some(value));
     }
 
     /// Takes an entry out; false if there was none.
     pub(super) fn remove(&mut self, key: &K) -> bool {
+        if self.size == 0 {
+            return false;
+        }
         let hash = hash_of(key);
         let there = self.hashed(hash, key).is_some();
         if there {
@@ -298,8 +308,16 @@ mod tests {
     #[test]
     fn what_is_in_a_large_one_is_found_and_nothing_else() {
         let mut layered = Layered::default();
+        let mut old = Layered::default();
         for number in 0..5000 {
             layered.insert(format!("t{number}"), number);
+            if number == 2500 {
+                old = layered.clone();
+            }
+        }
+        for number in 0..5000 {
+            let there = (number <= 2500).then_some(&number);
+            assert_eq!(old.get(&format!("t{number}")), there, "in an old version");
         }
         for number in 0..5000 {
             assert_eq!(layered.get(&format!("t{number}")), Some(&number));

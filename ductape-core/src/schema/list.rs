@@ -16,22 +16,35 @@ use std::sync::Arc;
 /// assert_eq!(before, List::from(vec![1, 2]));
 /// assert_eq!(after, List::from(vec![0, 2, 3]));
 /// ```
-pub struct List<T>(Vec<Arc<T>>);
+pub struct List<T>(Option<Arc<[Arc<T>]>>);
 
 impl<T> List<T> {
     /// An empty list.
     pub const fn new() -> Self {
-        Self(Vec::new())
+        Self(None)
+    }
+
+    fn of(items: impl Into<Arc<[Arc<T>]>>) -> Self {
+        let items = items.into();
+        Self((!items.is_empty()).then_some(items))
+    }
+
+    fn items(&self) -> &[Arc<T>] {
+        self.0.as_deref().unwrap_or_default()
+    }
+
+    fn items_mut(&mut self) -> &mut [Arc<T>] {
+        self.0.as_mut().map_or(&mut [], Arc::make_mut)
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.items().len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.items().is_empty()
     }
 
     /// The first one.
@@ -41,59 +54,69 @@ impl<T> List<T> {
 
     /// The last one.
     pub fn last(&self) -> Option<&T> {
-        self.0.last().map(Arc::as_ref)
+        self.items().last().map(Arc::as_ref)
     }
 
     /// The one at a place.
     pub fn get(&self, place: usize) -> Option<&T> {
-        self.0.get(place).map(Arc::as_ref)
+        self.items().get(place).map(Arc::as_ref)
     }
 
     /// All of them, in order.
     pub fn iter(&self) -> Iter<'_, T> {
-        Iter(self.0.iter())
+        Iter(self.items().iter())
     }
 
     /// All of them, in order, to be shared.
     pub fn shared(&self) -> impl Iterator<Item = &Arc<T>> {
-        self.0.iter()
+        self.items().iter()
     }
 
     /// How many there are before the first that is not meant, in a list where those that are come first.
     pub fn partition_point(&self, is_meant: impl Fn(&T) -> bool) -> usize {
-        self.0.partition_point(|item| is_meant(item))
+        self.items().partition_point(|item| is_meant(item))
     }
 
     /// Puts one at the end.
     pub fn push(&mut self, item: impl Into<Arc<T>>) {
-        self.0.push(item.into());
+        self.insert(self.len(), item);
     }
 
     /// Puts one at a place; at the end if there is no such place.
     pub fn insert(&mut self, place: usize, item: impl Into<Arc<T>>) {
-        self.0.insert(place.min(self.0.len()), item.into());
+        let (before, after) = self.items().split_at(place.min(self.len()));
+        let item = item.into();
+        let with = before.iter().chain(std::iter::once(&item)).chain(after);
+        // The iterator knows its length, so that this is one allocation.
+        self.0 = Some(with.cloned().collect());
     }
 
     /// Keeps those that are meant.
     pub fn retain(&mut self, is_meant: impl Fn(&T) -> bool) {
-        self.0.retain(|item| is_meant(item));
+        if !self.iter().all(&is_meant) {
+            let kept = self.shared().filter(|item| is_meant(item));
+            *self = Self::of(kept.cloned().collect::<Vec<_>>());
+        }
     }
 
     /// Takes all out.
     pub fn clear(&mut self) {
-        self.0.clear();
+        self.0 = None;
     }
 }
 
 impl<T: Clone> List<T> {
     /// All of them, to be changed. Each is copied if it is shared; see [`List::change`].
     pub fn iter_mut(&mut self) -> IterMut<'_, T> {
-        IterMut(self.0.iter_mut())
+        IterMut(self.items_mut().iter_mut())
     }
 
     /// Changes those that are meant, and copies no other.
     pub fn change(&mut self, is_meant: impl Fn(&T) -> bool, mut change: impl FnMut(&mut T)) {
-        for item in &mut self.0 {
+        if !self.iter().any(&is_meant) {
+            return;
+        }
+        for item in self.items_mut() {
             if is_meant(item) {
                 change(Arc::make_mut(item));
             }
@@ -102,8 +125,8 @@ impl<T: Clone> List<T> {
 
     /// The first that is meant, to be changed.
     pub fn find_mut(&mut self, is_meant: impl Fn(&T) -> bool) -> Option<&mut T> {
-        let found = self.0.iter_mut().find(|item| is_meant(item));
-        found.map(Arc::make_mut)
+        let place = self.iter().position(is_meant)?;
+        self.items_mut().get_mut(place).map(Arc::make_mut)
     }
 }
 
@@ -164,19 +187,21 @@ impl<T: Clone> IntoIterator for List<T> {
     type Item = T;
     type IntoIter = std::iter::Map<std::vec::IntoIter<Arc<T>>, fn(Arc<T>) -> T>;
     fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter().map(Arc::unwrap_or_clone)
+        self.items().to_vec().into_iter().map(Arc::unwrap_or_clone)
     }
 }
 
 impl<T> FromIterator<T> for List<T> {
     fn from_iter<I: IntoIterator<Item = T>>(items: I) -> Self {
-        Self(items.into_iter().map(Arc::new).collect())
+        Self::of(items.into_iter().map(Arc::new).collect::<Vec<_>>())
     }
 }
 
 impl<T> Extend<T> for List<T> {
     fn extend<I: IntoIterator<Item = T>>(&mut self, items: I) {
-        self.0.extend(items.into_iter().map(Arc::new));
+        let mut all = self.items().to_vec();
+        all.extend(items.into_iter().map(Arc::new));
+        *self = Self::of(all);
     }
 }
 
@@ -200,14 +225,16 @@ impl<T> Default for List<T> {
 
 impl<T: fmt::Debug> fmt::Debug for List<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        self.items().fmt(f)
     }
 }
 
 impl<T: PartialEq> PartialEq for List<T> {
     fn eq(&self, other: &Self) -> bool {
         let same = |(a, b): (&Arc<T>, &Arc<T>)| Arc::ptr_eq(a, b) || a == b;
-        self.0.len() == other.0.len() && self.0.iter().zip(&other.0).all(same)
+        let (mine, theirs) = (self.items(), other.items());
+        std::ptr::eq(mine, theirs)
+            || mine.len() == theirs.len() && mine.iter().zip(theirs).all(same)
     }
 }
 
@@ -219,6 +246,6 @@ impl<T: serde::Serialize> serde::Serialize for List<T> {
 
 impl<T: Read> Read for List<T> {
     fn read(node: &Node, reader: &mut Reader) -> Option<Self> {
-        Vec::<Arc<T>>::read(node, reader).map(Self)
+        Vec::<Arc<T>>::read(node, reader).map(Self::of)
     }
 }

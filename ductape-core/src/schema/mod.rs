@@ -58,7 +58,7 @@ struct Contents {
     collections: Layered<Name, Arc<Collection>>,
     /// For each collection that is pointed at, the others that do so.
     referencing: Noted,
-    /// The collections whose names differ only in case, by the name in lower case.
+    /// The collections whose names have capital letters, by the name in lower case.
     alike: Noted,
     /// For each name of an index, in lower case, the collections that have one so called.
     indexed: Noted,
@@ -250,22 +250,23 @@ impl Schema {
 
     /// The collections whose names are this one but for the case of ASCII letters.
     pub fn collections_alike(&self, name: &Name) -> impl Iterator<Item = &Arc<Collection>> {
-        noted(&self.contents.alike, name).filter_map(|name| self.collection(name))
+        let lower = lowered(name);
+        let lower = lower.as_ref().unwrap_or(name);
+        let with_capitals = noted(&self.contents.alike, lower);
+        with_capitals
+            .filter_map(|name| self.collection(name))
+            .chain(self.collection(lower))
     }
 
     /// The names of the collections that have an index so called, but for the case of ASCII letters.
     pub fn index_owners(&self, index: &Name) -> impl Iterator<Item = &Name> {
-        noted(&self.contents.indexed, index)
+        let lower = lowered(index);
+        noted(&self.contents.indexed, lower.as_ref().unwrap_or(index))
     }
 
     /// The other collections whose foreign keys point at this one, sorted by name.
     pub fn referencing(&self, name: &Name) -> impl Iterator<Item = &Arc<Collection>> {
-        self.contents
-            .referencing
-            .get(name)
-            .map_or(&[] as &[Name], |names| names)
-            .iter()
-            .filter_map(|name| self.collection(name))
+        noted(&self.contents.referencing, name).filter_map(|name| self.collection(name))
     }
 
     /// The foreign keys of other collections that point at this one.
@@ -294,12 +295,14 @@ impl Contents {
             }
             if !same_index_names(old, &collection) {
                 self.forget_indexes(old, Some(&collection));
-                self.note_indexes(&collection);
+                self.note_indexes(&collection, Some(old));
             }
         } else {
             self.link(&collection);
-            self.note_indexes(&collection);
-            note(&mut self.alike, folded(&name), &name);
+            self.note_indexes(&collection, None);
+            if let Some(lower) = lowered(&name) {
+                note(&mut self.alike, lower, &name);
+            }
         }
         self.collections.insert(name, collection);
     }
@@ -308,87 +311,120 @@ impl Contents {
         let old = self.collections.get(name).cloned()?;
         self.unlink(&old, None);
         self.forget_indexes(&old, None);
-        forget(&mut self.alike, &folded(name), name);
+        if let Some(lower) = lowered(name) {
+            forget(&mut self.alike, &lower, name);
+        }
         self.collections.remove(name);
         Some(old)
     }
 
     fn link(&mut self, collection: &Collection) {
         for target in targets(collection) {
-            note(&mut self.referencing, target, &collection.name);
+            note(&mut self.referencing, target.clone(), &collection.name);
         }
     }
 
     /// Forgets where a collection points, but for where the one in its place does, too.
     fn unlink(&mut self, collection: &Collection, next: Option<&Collection>) {
-        let kept = next.map(targets).unwrap_or_default();
         for target in targets(collection) {
-            if !kept.contains(&target) {
-                forget(&mut self.referencing, &target, &collection.name);
+            let kept = next.is_some_and(|next| targets(next).any(|kept| kept == target));
+            if !kept {
+                forget(&mut self.referencing, target, &collection.name);
             }
         }
     }
 
-    fn note_indexes(&mut self, collection: &Collection) {
+    /// Notes the indexes of a collection that the one before it did not have.
+    fn note_indexes(&mut self, collection: &Collection, old: Option<&Collection>) {
         for name in index_names(collection) {
-            note(&mut self.indexed, folded(name), &collection.name);
+            if !old.is_some_and(|old| has_index(old, name)) {
+                let lower = lowered(name).unwrap_or_else(|| name.clone());
+                note(&mut self.indexed, lower, &collection.name);
+            }
         }
     }
 
     /// Forgets the indexes of a collection, but for those that the one in its place has, too.
     fn forget_indexes(&mut self, collection: &Collection, next: Option<&Collection>) {
         for name in index_names(collection) {
-            let stays = next.is_some_and(|next| {
-                let place = next
-                    .indexes
-                    .partition_point(|other| other.name.as_ref() < Some(name));
-                let there = next.indexes.get(place);
-                there.is_some_and(|there| there.name.as_ref() == Some(name))
-            });
-            if !stays {
-                forget(&mut self.indexed, &folded(name), &collection.name);
+            let alike = |other: &Name| other.as_str().eq_ignore_ascii_case(name.as_str());
+            let stays = |next| has_index(next, name) || index_names(next).any(alike);
+            if !next.is_some_and(stays) {
+                let lower = lowered(name);
+                let lower = lower.as_ref().unwrap_or(name);
+                forget(&mut self.indexed, lower, &collection.name);
             }
         }
     }
 }
 
-/// Names under a key, sorted and shared.
-type Noted = Layered<Name, Arc<[Name]>>;
+/// Names under a key.
+type Noted = Layered<Name, Names>;
+
+/// Names, sorted and shared; nearly always there is one.
+#[derive(Clone)]
+enum Names {
+    One(Name),
+    Many(Arc<[Name]>),
+}
+
+impl Names {
+    fn all(&self) -> &[Name] {
+        match self {
+            Names::One(name) => std::slice::from_ref(name),
+            Names::Many(names) => names,
+        }
+    }
+}
 
 fn note(map: &mut Noted, key: Name, name: &Name) {
-    let names: &[Name] = map.get(&key).map_or(&[], |names| names);
-    if let Err(place) = names.binary_search(name) {
-        let (before, after) = names.split_at(place);
-        let with = before.iter().chain(std::iter::once(name)).chain(after);
-        let with = with.cloned().collect();
-        map.insert(key, with);
-    }
+    map.update(key, |names| {
+        let names = names.map_or(&[] as &[Name], Names::all);
+        let place = names.binary_search(name).err()?;
+        Some(match names.split_at(place) {
+            ([], []) => Names::One(name.clone()),
+            (before, after) => {
+                let with = before.iter().chain(std::iter::once(name)).chain(after);
+                Names::Many(with.cloned().collect())
+            }
+        })
+    });
 }
 
 fn forget(map: &mut Noted, key: &Name, name: &Name) {
     let Some(names) = map.get(key) else {
         return;
     };
-    let left: Arc<[Name]> = names.iter().filter(|n| *n != name).cloned().collect();
-    if left.is_empty() {
-        map.remove(key);
-    } else {
-        map.insert(key.clone(), left);
+    let mut left: Vec<Name> = names.all().iter().filter(|n| *n != name).cloned().collect();
+    match (left.pop(), left.is_empty()) {
+        (None, _) => {
+            map.remove(key);
+        }
+        (Some(one), true) => map.insert(key.clone(), Names::One(one)),
+        (Some(last), false) => {
+            left.push(last);
+            map.insert(key.clone(), Names::Many(left.into()));
+        }
     }
 }
 
-fn noted<'m>(map: &'m Noted, name: &Name) -> impl Iterator<Item = &'m Name> {
-    map.get(&folded(name))
-        .map_or(&[] as &[Name], |names| names)
-        .iter()
+fn noted<'m>(map: &'m Noted, key: &Name) -> std::slice::Iter<'m, Name> {
+    map.get(key).map_or(&[] as &[Name], Names::all).iter()
 }
 
-fn folded(name: &Name) -> Name {
+/// The name in lower case, if it is another one.
+fn lowered(name: &Name) -> Option<Name> {
     let text = name.as_str();
-    match text.bytes().any(|byte| byte.is_ascii_uppercase()) {
-        true => Name::made(&text.to_ascii_lowercase(), []),
-        false => name.clone(),
-    }
+    let capital = text.bytes().any(|byte| byte.is_ascii_uppercase());
+    capital.then(|| Name::made(&text.to_ascii_lowercase(), []))
+}
+
+/// Whether a collection has an index so called; they are sorted by name.
+fn has_index(collection: &Collection, name: &Name) -> bool {
+    let indexes = &collection.indexes;
+    let place = indexes.partition_point(|other| other.name.as_ref() < Some(name));
+    let there = indexes.get(place);
+    there.is_some_and(|there| there.name.as_ref() == Some(name))
 }
 
 fn index_names(collection: &Collection) -> impl Iterator<Item = &Name> {
@@ -403,14 +439,13 @@ fn same_index_names(a: &Collection, b: &Collection) -> bool {
 }
 
 /// The other collections that a collection points at.
-fn targets(collection: &Collection) -> Vec<Name> {
+fn targets(collection: &Collection) -> impl Iterator<Item = &Name> {
     collection
         .constraints
         .iter()
         .filter_map(|constraint| constraint.references())
-        .map(|references| references.table.clone())
-        .filter(|table| *table != collection.name)
-        .collect()
+        .map(|references| &references.table)
+        .filter(|table| **table != collection.name)
 }
 
 impl PartialEq for Schema {
@@ -471,6 +506,14 @@ mod tests {
         let alike = |schema: &Schema| schema.collections_alike(&name("USERS")).count();
         let owners = |schema: &Schema| schema.index_owners(&name("by_email")).count();
         assert_eq!((alike(&schema), owners(&schema)), (1, 1));
+        let one = users.clone();
+        users.insert_index(Index::settled(
+            &Arc::new(Index::new(Vec::new())),
+            &name("by_email"),
+        ));
+        schema.put(users.clone());
+        schema.put(one);
+        assert_eq!(owners(&schema), 1, "one of two alike is left");
         users.indexes.clear();
         schema.put(users);
         assert_eq!((alike(&schema), owners(&schema)), (1, 0));

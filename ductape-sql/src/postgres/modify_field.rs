@@ -254,38 +254,23 @@ impl Compilation<'_> {
                 .finish()
         };
         let column_type = stored_type(name, new);
+        let old_name = sql().name(&old.name).finish();
+        let values = conversion.expression.as_deref();
+        // An enum's values come from their texts, whosever type it is.
+        let into_enum = enum_values(&new.field_type).is_some().then(|| {
+            let text = over_text(values.unwrap_or(&old_name), array_mark(new));
+            format!("{text}::{column_type}")
+        });
+        let converted = to(&column_type, into_enum.as_deref().or(values));
         let (statement, also) = match enum_change {
-            EnumChange::None if is_of_theirs(new) => {
-                let expression = conversion
-                    .expression
-                    .unwrap_or_else(|| sql().name(&old.name).finish());
-                let text = over_text(&expression, array_mark(new));
-                let expression = format!("{text}::{column_type}");
-                (to(&column_type, Some(&expression)), None)
-            }
-            EnumChange::None => (to(&column_type, conversion.expression.as_deref()), None),
+            EnumChange::None => (converted, None),
             EnumChange::Made => {
                 self.create_type(at, name, new);
-                let expression = conversion
-                    .expression
-                    .unwrap_or_else(|| sql().name(&old.name).finish());
-                let text = over_text(&expression, array_mark(new));
-                let expression = format!("{text}::{column_type}");
-                (to(&column_type, Some(&expression)), None)
+                (converted, None)
             }
-            EnumChange::Gone => (
-                with_types_of(
-                    name,
-                    &[&old.name],
-                    &to(&column_type, conversion.expression.as_deref()),
-                ),
-                None,
-            ),
+            EnumChange::Gone => (with_types_of(name, &[&old.name], &converted), None),
             EnumChange::Grow(_) | EnumChange::Replaced => {
-                let expression = conversion
-                    .expression
-                    .unwrap_or_else(|| sql().name(&old.name).finish());
-                let statement = enum_type::replace(name, new, &expression);
+                let statement = enum_type::replace(name, new, values.unwrap_or(&old_name));
                 (statement, Some(enum_type::shared(name, &old.name)))
             }
         };

@@ -49,11 +49,11 @@ impl Compilation<'_> {
         });
         let statement = Statement::Sql(statement);
         let mut step = Step::statement(at..at + 1, statement.clone());
-        step.action = Action::Data(DataJob {
+        step.action = Action::Data(Box::new(DataJob {
             collection: update.collection.clone(),
             statement,
             work,
-        });
+        }));
         step.effects.push(Effect {
             target: Target::Data {
                 collection: update.collection.clone(),

@@ -336,11 +336,11 @@ impl<'r> Compilation<'r> {
             "key": key,
         });
         let mut step = Step::statement(at..at + 1, Statement::Sql(statement.clone()));
-        step.action = Action::Data(DataJob {
+        step.action = Action::Data(Box::new(DataJob {
             collection: update.collection.clone(),
             statement: Statement::Sql(statement),
             work,
-        });
+        }));
         step.effects.push(Effect {
             target: Target::Data {
                 collection: update.collection.clone(),

@@ -8,6 +8,7 @@ use ductape_core::schema::{DefaultValue, Field, FieldType, TypeName};
 use ductape_core::value::{base64_decode, timestamp_in_utc};
 use ductape_core::{BackendName, Collection, Name};
 use serde_json::Value;
+use std::borrow::Cow;
 
 /// SQLite's way of quoting.
 #[derive(Debug, Clone, Copy)]
@@ -21,7 +22,7 @@ pub(crate) fn sql() -> Sql {
 }
 
 /// A type as a column declares it.
-pub(crate) fn type_name(field_type: &FieldType, strict: bool) -> String {
+pub(crate) fn type_name(field_type: &FieldType, strict: bool) -> Cow<'static, str> {
     if strict {
         return match field_type.name() {
             TypeName::Integer | TypeName::Bigint | TypeName::Smallint | TypeName::Boolean => {
@@ -31,30 +32,30 @@ pub(crate) fn type_name(field_type: &FieldType, strict: bool) -> String {
             TypeName::Binary | TypeName::Blob => "BLOB",
             _ => "TEXT",
         }
-        .to_owned();
+        .into();
     }
     match field_type {
-        FieldType::Integer => "INTEGER".to_owned(),
-        FieldType::Bigint => "BIGINT".to_owned(),
-        FieldType::Smallint => "SMALLINT".to_owned(),
-        FieldType::Float => "FLOAT".to_owned(),
-        FieldType::Double => "DOUBLE".to_owned(),
+        FieldType::Integer => "INTEGER".into(),
+        FieldType::Bigint => "BIGINT".into(),
+        FieldType::Smallint => "SMALLINT".into(),
+        FieldType::Float => "FLOAT".into(),
+        FieldType::Double => "DOUBLE".into(),
         FieldType::Decimal {
             precision: Some(precision),
             scale,
-        } => format!("DECIMAL({precision},{})", scale.unwrap_or(0)),
-        FieldType::Decimal { .. } => "DECIMAL".to_owned(),
-        FieldType::String { length: Some(n) } => format!("VARCHAR({n})"),
-        FieldType::String { length: None } => "VARCHAR".to_owned(),
-        FieldType::Text | FieldType::Enum { .. } => "TEXT".to_owned(),
-        FieldType::Boolean => "BOOLEAN".to_owned(),
-        FieldType::Date => "DATE".to_owned(),
-        FieldType::Time => "TIME".to_owned(),
-        FieldType::Datetime => "DATETIME".to_owned(),
-        FieldType::Timestamp => "TIMESTAMP".to_owned(),
-        FieldType::Json | FieldType::Array { .. } => "JSON_TEXT".to_owned(),
-        FieldType::Uuid => "UUID".to_owned(),
-        FieldType::Binary { .. } | FieldType::Blob => "BLOB".to_owned(),
+        } => format!("DECIMAL({precision},{})", scale.unwrap_or(0)).into(),
+        FieldType::Decimal { .. } => "DECIMAL".into(),
+        FieldType::String { length: Some(n) } => format!("VARCHAR({n})").into(),
+        FieldType::String { length: None } => "VARCHAR".into(),
+        FieldType::Text | FieldType::Enum { .. } => "TEXT".into(),
+        FieldType::Boolean => "BOOLEAN".into(),
+        FieldType::Date => "DATE".into(),
+        FieldType::Time => "TIME".into(),
+        FieldType::Datetime => "DATETIME".into(),
+        FieldType::Timestamp => "TIMESTAMP".into(),
+        FieldType::Json | FieldType::Array { .. } => "JSON_TEXT".into(),
+        FieldType::Uuid => "UUID".into(),
+        FieldType::Binary { .. } | FieldType::Blob => "BLOB".into(),
     }
 }
 

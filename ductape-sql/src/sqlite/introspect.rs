@@ -274,7 +274,7 @@ fn require_key(collection: &mut Collection, table: &ParsedTable) {
 fn field(column: &ParsedColumn, strict: bool) -> Option<(Field, Vec<Constraint>)> {
     let name = Name::new(&column.name).ok()?;
     let mut words = Words {
-        declared: column.declared.clone(),
+        declared: column.declared.clone().into(),
         not_null: column.not_null_conflict.clone(),
         null: false,
         collation: None,

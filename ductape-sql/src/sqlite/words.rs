@@ -7,12 +7,13 @@ use super::dialect::{is_own_type, type_name, with_numbers};
 use super::text::{Walk, plain};
 use ductape_core::schema::{Constraint, Field};
 use ductape_core::{BackendName, Collection, Name};
+use std::borrow::Cow;
 
 /// The words of a column.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Words {
     /// The declared type; may be empty.
-    pub declared: String,
+    pub declared: Cow<'static, str>,
     /// What happens instead of an error where null is given.
     pub not_null: Option<String>,
     /// A field of the key that admits null all the same.
@@ -29,7 +30,8 @@ impl Words {
         let mut words = Self {
             declared: walk
                 .words_until(&["NOT", "NULL", "COLLATE"])
-                .unwrap_or_default(),
+                .unwrap_or_default()
+                .into(),
             ..Self::default()
         };
         while let Some(token) = walk.take() {
@@ -50,7 +52,7 @@ impl Words {
     pub fn of(field: &Field, strict: bool) -> Self {
         let ours = || match field.auto_increment {
             // No other type counts (autoinc.html).
-            true => "INTEGER".to_owned(),
+            true => "INTEGER".into(),
             false => type_name(&field.field_type, strict),
         };
         match field.native.get(&BackendName::Sqlite) {
@@ -62,7 +64,7 @@ impl Words {
                 let mut words = Self::read(native);
                 words.declared = match is_own_type(&words.declared, strict) {
                     true => ours(),
-                    false => with_numbers(&words.declared, &field.field_type),
+                    false => with_numbers(&words.declared, &field.field_type).into(),
                 };
                 words
             }
@@ -76,7 +78,7 @@ impl Words {
 
     /// All of it, as `native` holds it.
     pub fn text(&self) -> String {
-        let mut parts = vec![self.declared.clone()];
+        let mut parts = vec![self.declared.clone().into_owned()];
         parts.extend(
             self.not_null
                 .as_ref()

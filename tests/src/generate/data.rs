@@ -123,14 +123,14 @@ impl Draw<'_> {
             update.filter = self.filter(&collection, 0);
         }
         if self.once_in(2) {
-            update.inverse = Some(UpdateInverse {
+            update.inverse = Some(Box::new(UpdateInverse {
                 set: self.set(&collection),
                 filter: if self.once_in(2) {
                     self.filter(&collection, 0)
                 } else {
                     Filter::default()
                 },
-            });
+            }));
         }
         update.allow = self.allow();
         Some(update)

@@ -5,7 +5,6 @@ use crate::failure::Failure;
 use crate::output::{Answer, Cell, Style, table};
 use ductape::engine::ledger::LastApplied;
 use ductape::engine::{Done, Plan, PlannedMigration, Report};
-use ductape::{MigrationEngine, MigrationSet};
 use serde::Serialize;
 
 /// What was done, or would be.
@@ -62,7 +61,7 @@ pub async fn of_run(
     let changed = Changed {
         rolled_back: lists.has_rolled_back().then(|| lines(&report.rolled_back)),
         applied: lists.has_applied().then(|| lines(&report.applied)),
-        last_applied: last_applied(&connected.engine).await?,
+        last_applied: connected.engine.last_applied().await?,
         dry_run: false,
     };
     context.answer(&changed, |style| changed.text(style))
@@ -89,7 +88,7 @@ pub async fn of_plan(
     let changed = Changed {
         rolled_back: lists.has_rolled_back().then_some(rolled_back),
         applied: lists.has_applied().then_some(applied),
-        last_applied: last_applied(&connected.engine).await?,
+        last_applied: connected.engine.last_applied().await?,
         dry_run: true,
     };
     context.answer(&changed, |style| {
@@ -97,11 +96,6 @@ pub async fn of_plan(
         text.push_str("nothing was changed; `ductape plan` shows the statements\n");
         text
     })
-}
-
-async fn last_applied(engine: &MigrationEngine) -> Result<Option<LastApplied>, Failure> {
-    let nothing = MigrationSet::new([])?;
-    Ok(engine.status(&nothing).await?.last_applied)
 }
 
 fn line_of_done(done: &Done) -> Line {
