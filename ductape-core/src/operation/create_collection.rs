@@ -169,7 +169,8 @@ impl CreateCollection {
                 let same_name = said.name.as_ref().is_none_or(|said| *said == name);
                 said.rule == unique.rule && same_name
             });
-            if !said && !(field.primary_key && is_only_key(&constraints, &field.name)) {
+            let is_key = field.primary_key && is_only_key(&constraints, &field.name);
+            if !(said || is_key) {
                 constraints.push(unique);
             }
         }

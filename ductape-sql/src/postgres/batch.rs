@@ -1,5 +1,8 @@
 //! Many units in one message: each is `BEGIN`, the settings, the fence, its steps, its ledger writes and
 //! `COMMIT`. The server stops at the first statement that fails, and the commands completed tell which.
+//!
+//! Of a message, only the last commit waits for the disk. Commits get there in their order (wal-async-commit),
+//! so that those before it are there, too, when the answer comes; nothing is told as done before that.
 
 use super::Postgres;
 use super::client::{Answer, Broken, Client};
@@ -26,10 +29,20 @@ enum Part {
     Plan,
     Opening,
     Fence,
-    Guard { step: usize },
+    Guard {
+        step: usize,
+    },
     Step(usize),
     Ledger,
     Commit,
+    /// A commit that does not wait for the disk.
+    CommitLater,
+}
+
+impl Part {
+    fn is_commit(self) -> bool {
+        matches!(self, Part::Commit | Part::CommitLater)
+    }
 }
 
 /// Why units were not all done.
@@ -53,7 +66,7 @@ pub(super) struct Batch<'s> {
     units: usize,
     /// Whether the settings of units hold for the session by now.
     settled: bool,
-    /// How many units are committed.
+    /// How many units are committed, and on disk.
     pub done: usize,
     /// Whether the last raw unit moved the catalog, told inside its transaction.
     pub moved: Option<bool>,
@@ -92,6 +105,12 @@ impl<'s> Batch<'s> {
     }
 
     async fn unit(&mut self, unit: &Unit) -> Result<(), Stopped> {
+        let raw = unit.steps.iter().any(is_raw);
+        let later = !raw && self.keeps_session();
+        if raw || unit.steps.iter().any(is_waited_for) {
+            // Its message ends within it, and not with a commit.
+            self.wait_for_the_disk();
+        }
         self.add(Part::Opening, "BEGIN");
         self.settle();
         let fence = match self.client.planned.fence() {
@@ -99,7 +118,9 @@ impl<'s> Batch<'s> {
             None => self.held.fence(self.place),
         };
         self.add(Part::Fence, &fence);
-        let raw = unit.steps.iter().any(is_raw);
+        if later {
+            self.add(Part::Opening, "SET LOCAL synchronous_commit = off");
+        }
         let mut mark = None;
         if raw {
             self.add(Part::Opening, CATALOG_MARK);
@@ -150,7 +171,11 @@ impl<'s> Batch<'s> {
             };
             self.add(Part::Ledger, &text);
         }
-        self.add(Part::Commit, "COMMIT");
+        let commit = match later {
+            true => Part::CommitLater,
+            false => Part::Commit,
+        };
+        self.add(commit, "COMMIT");
         Ok(())
     }
 
@@ -197,6 +222,7 @@ impl<'s> Batch<'s> {
         if self.parts.is_empty() {
             return Ok(Vec::new());
         }
+        self.wait_for_the_disk();
         let text = std::mem::take(&mut self.text);
         let parts = std::mem::take(&mut self.parts);
         self.units = 0;
@@ -212,18 +238,37 @@ impl<'s> Batch<'s> {
                 }
                 // A text of several statements goes by itself, so that it is the one at fault.
                 let at = broken.answers.len().min(parts.len().saturating_sub(1));
-                self.done += commits(parts.get(..at).unwrap_or(&[]));
+                let before = parts.get(..at).unwrap_or(&[]);
                 let part = parts.get(at).copied().unwrap_or(Part::Commit);
-                Err(self.stopped(part, broken).await)
+                Err(self.stopped(before, part, broken).await)
             }
         }
     }
 
-    async fn stopped(&mut self, part: Part, broken: Broken) -> Stopped {
+    /// Makes the last commit of what is waiting one that waits for the disk.
+    fn wait_for_the_disk(&mut self) {
+        if let Some(last @ Part::CommitLater) = self.parts.last_mut() {
+            *last = Part::Opening;
+            self.text.truncate(self.text.len() - "COMMIT\n;\n".len());
+            self.text
+                .push_str("SET LOCAL synchronous_commit TO DEFAULT\n;\n");
+            self.add(Part::Commit, "COMMIT");
+        }
+    }
+
+    async fn stopped(&mut self, before: &[Part], part: Part, broken: Broken) -> Stopped {
         if broken.lost() {
+            // What was committed later than the disk has it may be lost, too; the ledger tells.
             return Stopped::Lost(broken.error);
         }
         self.roll_back().await;
+        if before.contains(&Part::CommitLater) {
+            let flush = self.held.flush(self.place);
+            if let Err(broken) = self.client.ask(flush).await {
+                return Stopped::Lost(broken.error);
+            }
+        }
+        self.done += commits(before);
         let step = match part {
             Part::Step(step) | Part::Guard { step } => Some(step),
             _ => None,
@@ -247,7 +292,12 @@ impl<'s> Batch<'s> {
 }
 
 fn commits(parts: &[Part]) -> usize {
-    parts.iter().filter(|part| **part == Part::Commit).count()
+    parts.iter().filter(|part| part.is_commit()).count()
+}
+
+/// Whether the answer of a step, or of what is asked before it, is waited for within its unit.
+fn is_waited_for(step: &Step) -> bool {
+    !step.guards.is_empty() || is_several(&step.shown().to_string())
 }
 
 /// Whether a text may be several statements: a definition with its owner and its grants.

@@ -57,6 +57,17 @@ impl Held {
         text.words(" FOR SHARE) AS fence").finish()
     }
 
+    /// A statement whose commit waits for the disk, and so for every commit before it.
+    pub fn flush(&self, place: &Place) -> String {
+        let state = &place.names.state;
+        let text = place.names.table(sql().words("UPDATE "), state);
+        text.words(" SET value = value WHERE key = ")
+            .text(LOCK_KEY)
+            .words(" AND value = ")
+            .text(&self.row)
+            .finish()
+    }
+
     /// A sign of life: it changes a row, or none if the lock was lost.
     pub fn sign_of_life(&self, place: &Place) -> String {
         sign_of_life(place, &self.row)
