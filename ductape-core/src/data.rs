@@ -77,6 +77,41 @@ impl ValueExpression {
         }
     }
 
+    /// Whether it is a quotient, or calculated from one: stored in a whole number it is rounded towards zero.
+    pub fn divides(&self) -> bool {
+        match self {
+            ValueExpression::Arithmetic(Arithmetic::Divide, _) => true,
+            ValueExpression::Arithmetic(_, both) => both.iter().any(ValueExpression::divides),
+            ValueExpression::Coalesce(values) => values.iter().any(ValueExpression::divides),
+            _ => false,
+        }
+    }
+
+    /// What it divides by, here and in what it is made of.
+    pub fn divisors<'e>(&'e self, found: &mut Vec<&'e ValueExpression>) {
+        match self {
+            ValueExpression::Value(_)
+            | ValueExpression::Field(_)
+            | ValueExpression::Now
+            | ValueExpression::Uuid => {}
+            ValueExpression::Concat(values) | ValueExpression::Coalesce(values) => {
+                values.iter().for_each(|value| value.divisors(found));
+            }
+            ValueExpression::Lower(value)
+            | ValueExpression::Upper(value)
+            | ValueExpression::Trim(value)
+            | ValueExpression::Cast(value, _) => value.divisors(found),
+            ValueExpression::Arithmetic(operation, both) => {
+                let [dividend, divisor] = both.as_ref();
+                dividend.divisors(found);
+                divisor.divisors(found);
+                if *operation == Arithmetic::Divide {
+                    found.push(divisor);
+                }
+            }
+        }
+    }
+
     /// Whether it gives another value each time it is evaluated.
     pub fn is_volatile(&self) -> bool {
         match self {

@@ -247,15 +247,7 @@ impl Run<'_> {
             entry.progress.started = true;
         }
         if run {
-            for guard in &step.guards {
-                let answer = self.session.check(guard).await?;
-                if answer.count > 0 {
-                    return Err(Failure::Step {
-                        step: done,
-                        error: in_the_way(guard, &answer),
-                    });
-                }
-            }
+            self.ask(step, done).await?;
             let mut attempts = 0;
             loop {
                 match self.session.run(step).await {
@@ -378,6 +370,20 @@ impl Run<'_> {
         }
     }
 
+    /// Asks whether rows stand in the way of a step.
+    async fn ask(&mut self, step: &Step, number: usize) -> Result<(), Failure> {
+        for guard in &step.guards {
+            let answer = self.session.check(guard).await?;
+            if answer.count > 0 {
+                return Err(Failure::Step {
+                    step: number,
+                    error: in_the_way(guard, &answer),
+                });
+            }
+        }
+        Ok(())
+    }
+
     /// Data work, batch by batch.
     async fn work(&mut self, entry: &mut Entry, step: &Step) -> Result<(), Failure> {
         let Action::Data(job) = &step.action else {
@@ -386,6 +392,10 @@ impl Run<'_> {
         let done = entry.steps_done as usize;
         self.session.flush().await?;
         let mut cursor = entry.progress.cursor.clone();
+        if cursor.is_none() {
+            // Later the answer would be about rows that are done.
+            self.ask(step, done).await?;
+        }
         loop {
             self.check_interrupt()
                 .map_err(|error| Failure::Step { step: done, error })?;

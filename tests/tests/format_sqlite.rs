@@ -608,6 +608,33 @@ async fn letters_and_truths_are_as_on_other_databases() {
         set("d", r#"{"divide": [{"field": "n"}, 3]}"#).await,
         ["1.67", "0", "-", "2.33"]
     );
+    // A cast rounds; what is divided and stored in a whole number is cut off.
+    assert_eq!(
+        set("n", r#"{"cast": {"field": "d"}, "to": "integer"}"#).await,
+        ["2", "0", "-", "2"]
+    );
+    assert_eq!(
+        set("n", r#"{"divide": [8, 3]}"#).await,
+        ["2", "2", "2", "2"]
+    );
+    let divide = |filter: &str| {
+        format!(
+            r#"[{{"type": "update", "collection": "t", "where": {filter}, "set": {{"n": {{"add": [1, {{"divide": [6, {{"field": "d"}}]}}]}}}}}}]"#
+        )
+    };
+    let error = base.up(&divide("{}")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+    assert!(
+        error.to_string().contains(
+            "1 row of t where n would be divided by zero stands in the way, for instance 2"
+        ),
+        "{error}"
+    );
+    base.up(&divide(r#"{"d": {"ne": 0}}"#)).await.unwrap();
+    assert_eq!(
+        base.ask("SELECT CAST(n AS TEXT) FROM t ORDER BY id").await,
+        ["4", "2", "2", "3"]
+    );
 }
 
 #[tokio::test]

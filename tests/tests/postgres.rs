@@ -657,6 +657,32 @@ async fn a_type_changes_under_a_view_which_comes_back_with_all_that_belongs_to_i
     assert_eq!(scene.ask(kind).await, "b");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_would_be_divided_by_zero_are_counted_beforehand() {
+    let mut scene = Scene::new().await;
+    scene
+        .run("CREATE TABLE t (id integer PRIMARY KEY, n integer, d numeric); INSERT INTO t VALUES (1, 6, 4), (2, 6, 0), (3, 6, NULL)")
+        .await;
+    let update = |filter: &str| {
+        let up = format!(
+            r#"[{{"type": "update", "collection": "t", "where": {filter}, "set": {{"n": {{"divide": [{{"field": "n"}}, {{"field": "d"}}]}}}}}}]"#
+        );
+        Migration::parse(&format!(r#"{{"format": 1, "name": "divide", "up": {up}}}"#)).unwrap()
+    };
+    let engine = scene.database().await.engine();
+    let error = engine.up(&update("{}")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+    assert!(
+        error.to_string().contains(
+            "1 row of t where n would be divided by zero stands in the way, for instance 2"
+        ),
+        "{error}"
+    );
+    engine.up(&update(r#"{"d": {"ne": 0}}"#)).await.unwrap();
+    let rows = "SELECT string_agg(coalesce(n::text, '-'), ' ' ORDER BY id) FROM t";
+    assert_eq!(scene.ask(rows).await, "1 6 6");
+}
+
 /// The server forgets a key's own collation once its field has it, too.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_keeps_its_own_collation_when_its_field_gets_the_same() {

@@ -564,14 +564,20 @@ impl Compilation<'_> {
             && counting::of(field) == Counting::No;
         let mut guards = Vec::new();
         let mut filled = field.clone();
-        if unfilled && !self.fresh.contains(&add.collection) {
+        let operations = self.operations;
+        let before = operations.get(at).map(|resolved| &resolved.before);
+        let before = before.and_then(|before| before.collection(&add.collection));
+        if unfilled
+            && !self.fresh.contains(&add.collection)
+            && let Some(before) = before
+        {
             if !self.fills() {
-                guards.push(any_row(&add.collection, &field.name));
+                guards.push(any_row(before, &field.name));
             } else {
                 // The rows get the type's neutral value; the field itself has no default.
                 filled.default = Some(DefaultValue::Value(field.field_type.neutral_value()));
                 if self.becomes_unique(at, add) {
-                    guards.push(second_row(&add.collection, &field.name));
+                    guards.push(second_row(before, &field.name));
                 }
             }
         }

@@ -64,26 +64,49 @@ pub(crate) fn nulls(collection: &Collection, field: &Name) -> Guard {
     )
 }
 
-/// Any row at all.
-pub(crate) fn any_row(collection: &Name, field: &Name) -> Guard {
+/// Rows of an update that would divide by zero to set a field.
+pub(crate) fn dividing_by_zero(
+    collection: &Collection,
+    field: &Name,
+    filter: &str,
+    divisor: &str,
+) -> Guard {
     guard(
-        collection,
-        "'a row'",
+        &collection.name,
+        &example(collection),
+        &format!("({filter}) AND ({divisor}) = 0"),
+        format!(
+            "rows of {} where {field} would be divided by zero",
+            collection.name
+        ),
+        "leave them out with where, or give them another divisor before it",
+    )
+}
+
+/// Any row at all.
+pub(crate) fn any_row(collection: &Collection, field: &Name) -> Guard {
+    guard(
+        &collection.name,
+        &example(collection),
         "TRUE",
-        format!("rows of {collection}, which have no value for the required field {field},"),
+        format!(
+            "rows of {}, which have no value for the required field {field},",
+            collection.name
+        ),
         "give the field a default, or add it nullable and fill it with an update",
     )
 }
 
 /// Rows beyond the first, which cannot all get the same neutral value.
-pub(crate) fn second_row(collection: &Name, field: &Name) -> Guard {
-    let from = sql().words(" FROM ").name(collection).finish();
+pub(crate) fn second_row(collection: &Collection, field: &Name) -> Guard {
+    let name = &collection.name;
+    let from = sql().words(" FROM ").name(name).finish();
     Guard {
-        collection: collection.clone(),
+        collection: name.clone(),
         also: Vec::new(),
-        question: question("greatest(count(*) - 1, 0)", &from, "'a row'"),
+        question: question("greatest(count(*) - 1, 0)", &from, &example(collection)),
         rows: format!(
-            "rows of {collection} besides the first: the unique field {field} was dropped with its values, and"
+            "rows of {name} besides the first: the unique field {field} was dropped with its values, and"
         ),
         hint: "nothing tells them apart; write a down for the migration".to_owned(),
     }

@@ -9,7 +9,8 @@
 
 use super::compiler::Compilation;
 use super::dialect::sql;
-use super::values::{assigned, condition};
+use super::guard::dividing_by_zero;
+use super::values::{assigned, condition, number};
 use ductape_core::compiler::{Action, DataJob, Effect, Mark, Step, Target};
 use ductape_core::operation::Update;
 use ductape_core::schema::{Collection, Rule};
@@ -44,7 +45,7 @@ impl Compilation<'_> {
         let work = json!({
             "table": sql().name(&update.collection).finish(),
             "set": set,
-            "filter": filter,
+            "filter": &filter,
             "key": key,
         });
         let statement = Statement::Sql(statement);
@@ -61,6 +62,14 @@ impl Compilation<'_> {
             before: Mark::Present,
             after: Mark::Present,
         });
+        for (field, value) in &update.set {
+            let mut divisors = Vec::new();
+            value.divisors(&mut divisors);
+            step.guards.extend(divisors.iter().map(|divisor| {
+                let divisor = number(collection, divisor);
+                dividing_by_zero(collection, field, &filter, &divisor)
+            }));
+        }
         self.push(step);
     }
 }

@@ -37,7 +37,7 @@ pub(crate) fn assigned(collection: &Collection, field: &Name, value: &ValueExpre
         target if own == *target => text,
         target if is_text(&own) && is_text(target) => text,
         // The division itself is exact; what is stored is rounded towards zero.
-        target if is_whole(target) && divides(value) => cast(&format!("trunc({text})"), target),
+        target if is_whole(target) && value.divides() => cast(&format!("trunc({text})"), target),
         target => cast(&text, target),
     }
 }
@@ -67,15 +67,6 @@ fn is_whole(field_type: &FieldType) -> bool {
         field_type,
         FieldType::Smallint | FieldType::Integer | FieldType::Bigint
     )
-}
-
-fn divides(value: &ValueExpression) -> bool {
-    match value {
-        ValueExpression::Arithmetic(Arithmetic::Divide, _) => true,
-        ValueExpression::Arithmetic(_, both) => both.iter().any(divides),
-        ValueExpression::Coalesce(values) => values.iter().any(divides),
-        _ => false,
-    }
 }
 
 const DECIMAL: FieldType = FieldType::Decimal {
@@ -215,18 +206,20 @@ fn text_of(collection: &Collection, value: &ValueExpression) -> String {
     }
 }
 
+/// A value as a number to calculate with.
+pub(crate) fn number(collection: &Collection, value: &ValueExpression) -> String {
+    let text = expression(collection, &DECIMAL, value);
+    match expression_type(collection, &DECIMAL, value) {
+        FieldType::String { .. } | FieldType::Text | FieldType::Json => cast(&text, &DECIMAL),
+        _ => text,
+    }
+}
+
 fn arithmetic(
     collection: &Collection,
     operation: Arithmetic,
     both: &[ValueExpression; 2],
 ) -> String {
-    let number = |value: &ValueExpression| {
-        let text = expression(collection, &DECIMAL, value);
-        match expression_type(collection, &DECIMAL, value) {
-            FieldType::String { .. } | FieldType::Text | FieldType::Json => cast(&text, &DECIMAL),
-            _ => text,
-        }
-    };
     let [a, b] = both;
     let real = both.iter().any(|value| {
         matches!(
@@ -234,7 +227,7 @@ fn arithmetic(
             FieldType::Float | FieldType::Double
         )
     });
-    let (a, b) = (number(a), number(b));
+    let (a, b) = (number(collection, a), number(collection, b));
     let operator = match operation {
         Arithmetic::Add => "+",
         Arithmetic::Subtract => "-",

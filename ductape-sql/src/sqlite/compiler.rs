@@ -3,7 +3,7 @@
 use super::anew::native_add;
 use super::capabilities::CAPABILITIES;
 use super::checks::{taken, taken_reason};
-use super::dialect::{Sqlite, condition, sql, value_expression};
+use super::dialect::{Sqlite, assigned, condition, number, sql};
 use super::guards::Rows;
 use super::normal::{normal_collection, with_recorded_names};
 use super::rebuild::setting;
@@ -311,7 +311,7 @@ impl<'r> Compilation<'r> {
                 sql()
                     .name(name)
                     .words(" = ")
-                    .sql(&value_expression(collection, target, value))
+                    .sql(&assigned(collection, target, value))
                     .finish()
             })
             .collect();
@@ -332,7 +332,7 @@ impl<'r> Compilation<'r> {
         let work = json!({
             "table": sql().name(&update.collection).finish(),
             "set": set.join(", "),
-            "filter": filter,
+            "filter": &filter,
             "key": key,
         });
         let mut step = Step::statement(at..at + 1, Statement::Sql(statement.clone()));
@@ -348,6 +348,14 @@ impl<'r> Compilation<'r> {
             before: Mark::Present,
             after: Mark::Present,
         });
+        for (field, value) in &update.set {
+            let mut divisors = Vec::new();
+            value.divisors(&mut divisors);
+            step.guards.extend(divisors.iter().map(|divisor| {
+                let divisor = number(collection, divisor);
+                Rows::of(collection).dividing_by_zero(field, &filter, &divisor)
+            }));
+        }
         self.push(step);
     }
 }

@@ -423,8 +423,50 @@ fn type_of<'c>(collection: &'c Collection, name: &Name) -> Option<&'c FieldType>
     collection.field(name).map(|field| &field.field_type)
 }
 
-/// A value that `update` sets, for a field of a type.
-pub(crate) fn value_expression(
+/// What a field of a type is set to.
+pub(crate) fn assigned(
+    collection: &Collection,
+    target: &FieldType,
+    value: &ValueExpression,
+) -> String {
+    let text = value_expression(collection, target, value);
+    if !is_whole(target) || is_whole_already(collection, value) {
+        return text;
+    }
+    // A column for whole numbers holds any number there is.
+    let whole = if value.divides() { "x" } else { "round(x)" };
+    format!(
+        "(SELECT CASE typeof(x) WHEN 'real' THEN CAST({whole} AS INTEGER) ELSE x END FROM (SELECT {text} AS x))"
+    )
+}
+
+fn is_whole(field_type: &FieldType) -> bool {
+    matches!(
+        field_type,
+        FieldType::Integer | FieldType::Bigint | FieldType::Smallint
+    )
+}
+
+/// Whether a value, stored in a whole number, is one without more ado.
+fn is_whole_already(collection: &Collection, value: &ValueExpression) -> bool {
+    match value {
+        ValueExpression::Value(value) => !value.is_f64(),
+        ValueExpression::Field(name) => type_of(collection, name).is_none_or(is_whole),
+        // A quotient stored in a whole number is cut off where it is made.
+        ValueExpression::Arithmetic(Arithmetic::Divide, _) => true,
+        ValueExpression::Arithmetic(_, both) => {
+            !value.divides() && both.iter().all(|value| is_whole_already(collection, value))
+        }
+        ValueExpression::Coalesce(values) => values
+            .iter()
+            .all(|value| is_whole_already(collection, value)),
+        ValueExpression::Cast(_, to) => is_whole(to) || *to == FieldType::Boolean,
+        _ => false,
+    }
+}
+
+/// A value in an `update`, for a field of a type.
+fn value_expression(
     collection: &Collection,
     target: &FieldType,
     value: &ValueExpression,
@@ -461,32 +503,13 @@ pub(crate) fn value_expression(
         ValueExpression::Upper(value) => letters::upper(&of(value)),
         ValueExpression::Trim(value) => format!("trim({})", of(value)),
         ValueExpression::Arithmetic(operation, both) => {
-            let number = |value: &ValueExpression| {
-                // Whole numbers stay whole in it.
-                let exact = FieldType::Decimal {
-                    precision: None,
-                    scale: None,
-                };
-                let target = match value {
-                    ValueExpression::Value(value) => natural_type(value),
-                    ValueExpression::Field(name) => {
-                        type_of(collection, name).cloned().unwrap_or(exact)
-                    }
-                    _ => exact,
-                };
-                value_expression(collection, &target, value)
-            };
             let [a, b] = both.as_ref();
-            let (a, b) = (number(a), number(b));
-            let whole = matches!(
-                target,
-                FieldType::Integer | FieldType::Bigint | FieldType::Smallint
-            );
+            let (a, b) = (number(collection, a), number(collection, b));
             let result = match operation {
                 Arithmetic::Add => format!("({a} + {b})"),
                 Arithmetic::Subtract => format!("({a} - {b})"),
                 Arithmetic::Multiply => format!("({a} * {b})"),
-                Arithmetic::Divide => divided(&a, &b, whole),
+                Arithmetic::Divide => divided(&a, &b, is_whole(target)),
             };
             match target {
                 // The others keep no more digits than they were declared with.
@@ -514,6 +537,11 @@ pub(crate) fn value_expression(
         {
             as_text(collection, value)
         }
+        // A cast of SQLite's own cuts off what others round.
+        ValueExpression::Cast(value, to) if is_whole(to) => format!(
+            "(SELECT CAST(CASE typeof(x) WHEN 'real' THEN round(x) ELSE x END AS INTEGER) FROM (SELECT {} AS x))",
+            number(collection, value)
+        ),
         ValueExpression::Cast(value, to) => {
             let inner = value_expression(collection, to, value);
             format!("CAST({inner} AS {})", cast_name(to))
@@ -521,6 +549,21 @@ pub(crate) fn value_expression(
         ValueExpression::Now => now_text(target).to_owned(),
         ValueExpression::Uuid => UUID_EXPRESSION.to_owned(),
     }
+}
+
+/// A value as a number to calculate with.
+pub(crate) fn number(collection: &Collection, value: &ValueExpression) -> String {
+    // Whole numbers stay whole in it.
+    let exact = FieldType::Decimal {
+        precision: None,
+        scale: None,
+    };
+    let target = match value {
+        ValueExpression::Value(value) => natural_type(value),
+        ValueExpression::Field(name) => type_of(collection, name).cloned().unwrap_or(exact),
+        _ => exact,
+    };
+    value_expression(collection, &target, value)
 }
 
 /// A value as a text; what is true or false says so, as everywhere else.

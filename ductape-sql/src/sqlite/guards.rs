@@ -119,10 +119,23 @@ impl<'c> Rows<'c> {
         )
     }
 
+    /// Those of an update that would divide by zero to set a field.
+    pub fn dividing_by_zero(&self, field: &Name, filter: &str, divisor: &str) -> Guard {
+        self.with(
+            &example(self.collection),
+            &format!("({filter}) AND ({divisor}) = 0"),
+            format!(
+                "rows of {} where {field} would be divided by zero",
+                self.collection.name
+            ),
+            "leave them out with where, or give them another divisor before it",
+        )
+    }
+
     /// Any at all.
     pub fn any(&self, field: &Name) -> Guard {
         self.with(
-            "'a row'",
+            &example(self.collection),
             "TRUE",
             format!(
                 "rows of {}, which have no value for the required field {field},",
