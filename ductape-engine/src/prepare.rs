@@ -95,6 +95,7 @@ pub(crate) fn prepare(
             let collection = r.operation.collection();
             collection.is_some_and(|name| r.before.has_heirs(name))
         })
+        || direction == Direction::Down && steps.iter().any(may_fall_short)
         || !before.natives().eq(schema.natives());
     Ok(Prepared {
         migration,
@@ -105,6 +106,12 @@ pub(crate) fn prepare(
         rows,
         followed,
     })
+}
+
+/// Whether what a step brings back may come back otherwise than it was, as far as the rows allow.
+pub(crate) fn may_fall_short(step: &Step) -> bool {
+    let mut risks = step.risks.iter();
+    risks.any(|risk| risk.kind == RiskKind::NotRestored)
 }
 
 /// What a migration makes may be there already. Where this database cannot tell the two apart, or only

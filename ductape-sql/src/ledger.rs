@@ -284,49 +284,65 @@ fn state_values(text: Sql, key: &str, value: &str) -> Sql {
 
 const STATE_CONFLICT: &str = ") ON CONFLICT (key) DO UPDATE SET value = excluded.value";
 
-/// The writes that every unit has, with numbered places for their values: what a server can plan once. The
-/// names are those by which [`values_of`] calls them.
+/// The writes that units have, with numbered places for their values: what a server can plan once. The names
+/// are those by which [`values_of`] calls them.
 #[cfg(feature = "postgres")]
-pub(crate) fn plannable<Q: Quoting>(names: &LedgerNames) -> [(&'static str, String); 3] {
-    let places = |columns: &str| {
-        let count = columns.split(',').count();
-        let places: Vec<String> = (1..=count).map(|place| format!("${place}")).collect();
-        places.join(", ")
-    };
-    let insert = |table, columns: &'static str| {
+pub(crate) fn plannable<Q: Quoting>(names: &LedgerNames) -> [(&'static str, String); 4] {
+    let insert = |text: Sql, table, columns: &'static str, first: usize| {
+        let places = (first..).take(columns.split(',').count());
+        let places: Vec<String> = places.map(|place| format!("${place}")).collect();
         names
-            .table(Sql::new::<Q>().words("INSERT INTO "), table)
+            .table(text.words("INSERT INTO "), table)
             .words(" (")
             .words(columns)
             .words(") VALUES (")
-            .sql(&places(columns))
+            .sql(&places.join(", "))
     };
+    let entry = |text, first| insert(text, &names.migrations, ENTRY_COLUMNS, first).words(")");
+    let log = |text, first| insert(text, &names.log, LOG_COLUMNS, first).words(")");
+    let state = |text, first| insert(text, &names.state, "key, value", first).words(STATE_CONFLICT);
+    let text = || Sql::new::<Q>();
+    let (entries, logs) = (
+        ENTRY_COLUMNS.split(',').count(),
+        LOG_COLUMNS.split(',').count(),
+    );
+    let all = entry(text().words("WITH entry AS ("), 1).words("), line AS (");
+    let all = state(log(all, 1 + entries).words(") "), 1 + entries + logs);
     [
-        (
-            "entry",
-            insert(&names.migrations, ENTRY_COLUMNS).words(")").finish(),
-        ),
-        ("log", insert(&names.log, LOG_COLUMNS).words(")").finish()),
-        (
-            "state",
-            insert(&names.state, "key, value")
-                .words(STATE_CONFLICT)
-                .finish(),
-        ),
+        ("entry", entry(text(), 1).finish()),
+        ("log", log(text(), 1).finish()),
+        ("state", state(text(), 1).finish()),
+        ("unit", all.finish()),
     ]
 }
 
-/// Which of the plannable writes a write is, and its values.
+/// Which of the plannable writes the first of some writes are, how many of them, and their values. What most
+/// units write is one statement: an entry, a line of the log and a row of the state.
 #[cfg(feature = "postgres")]
-pub(crate) fn values_of<Q: Quoting>(put: &Put) -> Option<(&'static str, String)> {
+pub(crate) fn values_of<Q: Quoting>(puts: &[Put]) -> Option<(&'static str, usize, String)> {
     let text = Sql::new::<Q>();
-    Some(match put {
-        Put::Insert(entry) => ("entry", columns(text, entry).finish()),
-        Put::Log(line) => ("log", log_values(text, line).finish()),
-        Put::State {
-            key,
-            value: Some(value),
-        } => ("state", state_values(text, key, value).finish()),
+    Some(match puts {
+        [
+            Put::Insert(entry),
+            Put::Log(line),
+            Put::State {
+                key,
+                value: Some(value),
+            },
+            ..,
+        ] => {
+            let text = log_values(columns(text, entry).words(", "), line).words(", ");
+            ("unit", 3, state_values(text, key, value).finish())
+        }
+        [Put::Insert(entry), ..] => ("entry", 1, columns(text, entry).finish()),
+        [Put::Log(line), ..] => ("log", 1, log_values(text, line).finish()),
+        [
+            Put::State {
+                key,
+                value: Some(value),
+            },
+            ..,
+        ] => ("state", 1, state_values(text, key, value).finish()),
         _ => return None,
     })
 }

@@ -667,7 +667,13 @@ async fn rows_that_would_be_divided_by_zero_are_counted_beforehand() {
         let up = format!(
             r#"[{{"type": "update", "collection": "t", "where": {filter}, "set": {{"n": {{"divide": [{{"field": "n"}}, {{"field": "d"}}]}}}}}}]"#
         );
-        Migration::parse(&format!(r#"{{"format": 1, "name": "divide", "up": {up}}}"#)).unwrap()
+        Migration::new(
+            "divide",
+            None,
+            Migration::parse_operations(&up).unwrap(),
+            None,
+        )
+        .unwrap()
     };
     let engine = scene.database().await.engine();
     let error = engine.up(&update("{}")).await.unwrap_err();

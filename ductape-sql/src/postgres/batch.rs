@@ -164,12 +164,14 @@ impl<'s> Batch<'s> {
             let after = self.ask().await?;
             self.moved = Some(after != mark);
         }
-        for put in &unit.puts {
-            let text = match self.client.planned.put(put) {
-                Some(text) => text,
-                None => put_sql::<Postgres>(&self.place.names, put),
+        let mut puts = unit.puts.as_slice();
+        while let Some(put) = puts.first() {
+            let (text, count) = match self.client.planned.puts(puts) {
+                Some(planned) => planned,
+                None => (put_sql::<Postgres>(&self.place.names, put), 1),
             };
             self.add(Part::Ledger, &text);
+            puts = puts.get(count..).unwrap_or(&[]);
         }
         let commit = match later {
             true => Part::CommitLater,

@@ -711,7 +711,12 @@ impl Compilation<'_> {
                 &add_constraint(name, constraint),
                 &add_not_valid(name, constraint),
             );
-            self.step(at, statement).effects.push(effect);
+            let step = self.step(at, statement);
+            step.effects.push(effect);
+            if let Some(references) = constraint.references() {
+                step.risks
+                    .push(comes_back_not_valid(called, name, &references.table));
+            }
             return;
         }
         let guards = constraint_guards(collection, constraint);

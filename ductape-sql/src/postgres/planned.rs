@@ -48,14 +48,14 @@ impl Planned {
             .then(|| format!("EXECUTE {}", self.name("fence")))
     }
 
-    /// The call of a write, if it is one of those that every unit has.
-    pub fn put(&self, put: &Put) -> Option<String> {
+    /// The call of the first of some writes, and how many of them that is, if it is planned.
+    pub fn puts(&self, puts: &[Put]) -> Option<(String, usize)> {
         if !self.ready {
             return None;
         }
-        let (name, values) = values_of::<Postgres>(put)?;
+        let (name, count, values) = values_of::<Postgres>(puts)?;
         let text = sql().words("EXECUTE ").sql(&self.name(name)).words("(");
-        Some(text.sql(&values).words(")").finish())
+        Some((text.sql(&values).words(")").finish(), count))
     }
 
     fn name(&self, what: &str) -> String {

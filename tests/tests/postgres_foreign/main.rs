@@ -180,6 +180,10 @@ async fn try_out(
             )),
         };
     }
+    let verification = engine.verify().await.unwrap();
+    if !verification.ok {
+        return Err(format!("after down: {:#?}", verification.differences));
+    }
     let kept = match (operation, planned.reversible) {
         (_, Reversibility::Lossless) => Kept::Everything,
         (Operation::DropCollection(drop), _) => Kept::AllBut(drop.name.to_string(), None),
