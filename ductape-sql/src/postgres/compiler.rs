@@ -5,20 +5,14 @@
 //! validated afterwards. Such a step stands alone, so the steps around it are transactions of their own.
 
 use super::capabilities::CAPABILITIES;
-use super::constraint::{
-    add_constraint, add_not_valid, add_using_index, drop_constraint, key_index_concurrently,
-    validate,
-};
 use super::counting::{self, Counting};
 use super::defaults::default_text;
 use super::dialect::{Postgres, sql};
 use super::effects;
-use super::enum_type::{block, create_type, owned_values, with_types_of};
-use super::guard::{any_row, constraint_guards, index_duplicates, second_row};
+use super::enum_type::{create_type, owned_values, with_types_of};
+use super::guard::{any_row, index_duplicates, second_row};
 use super::index::{create_index, drop_index};
-use super::native::{
-    behind_columns, drop_native, inherited_checks, inherited_fields, is_said_before,
-};
+use super::native::{behind_columns, inherited_checks, inherited_fields};
 use super::normal::normal_collection;
 use super::raw::look;
 use super::respell::as_first_read;
@@ -28,12 +22,8 @@ use super::table::{
 };
 use ductape_core::capabilities::Capabilities;
 use ductape_core::compiler::{Atomicity, Compiler, Context, Direction, Effect, Refusal, Step};
-use ductape_core::operation::{
-    AddConstraint, AddField, CreateIndex, DropConstraint, DropField, DropIndex, Raw, Restore,
-};
-use ductape_core::schema::{
-    Constraint, DefaultValue, Field, INHERITANCE, NativeDefinition, PARTITIONING, Rule,
-};
+use ductape_core::operation::{AddField, CreateIndex, DropField, DropIndex, Raw};
+use ductape_core::schema::{DefaultValue, Field, PARTITIONING, Rule};
 use ductape_core::{Collection, Name, Operation, Resolved, Risk, RiskKind, Schema, Statement};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -74,7 +64,7 @@ pub(super) struct Compilation<'r> {
     pub(super) operations: &'r [Resolved],
     pub(super) direction: Direction,
     /// The collections that this list makes: nobody else uses them yet.
-    fresh: BTreeSet<Name>,
+    pub(super) fresh: BTreeSet<Name>,
     steps: Vec<Step>,
     refusals: Vec<Refusal>,
 }
@@ -131,7 +121,7 @@ impl Compilation<'_> {
 
     /// Whether an index or a constraint only stands aside while the type of a field changes: it falls before
     /// that in this list and returns after. Its collection is written anew, or locked, in between.
-    fn stands_aside(&self, at: usize) -> bool {
+    pub(super) fn stands_aside(&self, at: usize) -> bool {
         let operation = |at: usize| self.operations.get(at).map(|r| &r.operation);
         let named = |operation: &Operation| match operation {
             Operation::DropIndex(drop) => Some((drop.collection.clone(), drop.index.clone(), true)),
@@ -300,115 +290,6 @@ impl Compilation<'_> {
         };
         let effect = effects::field_gone(&drop.collection, &drop.field);
         self.step(at, statement).effects.push(effect);
-    }
-
-    /// Whether definitions only get back the words that they had before something that they name got
-    /// another name and its own again: the server follows names by itself, and exactly.
-    fn follows_a_name(&self, at: usize, restore: &Restore) -> bool {
-        let renames = |operation: &Operation| {
-            matches!(
-                operation,
-                Operation::RenameCollection(_) | Operation::RenameField(_)
-            )
-        };
-        let before = at.checked_sub(1).and_then(|at| self.operations.get(at));
-        before.is_some_and(|before| renames(&before.operation))
-            && !restore.remove.is_empty()
-            && restore.definitions.iter().all(|native| {
-                let mut removed = restore.remove.iter();
-                let is_it = |other: &NativeDefinition| {
-                    other.kind == native.kind && other.name == native.name
-                };
-                native.is_settings() || removed.any(is_it)
-            })
-    }
-
-    /// The collection that a foreign key in the server's own words points at and that falls in this list,
-    /// while what the key stands on stays.
-    fn target_that_falls(&self, at: usize, native: &NativeDefinition) -> Option<Name> {
-        if native.kind != "constraint" || native.definition.contains(" NOT VALID") {
-            return None;
-        }
-        let (_, target) = native.definition.split_once(" REFERENCES ")?;
-        let mut falling = self.operations.iter().skip(at).filter_map(|later| {
-            let Operation::DropCollection(drop) = &later.operation else {
-                return None;
-            };
-            Some(&drop.name)
-        });
-        falling
-            .find(|name| {
-                ductape_core::expression::mentions(target, name) && native.on.as_ref() != Some(name)
-            })
-            .cloned()
-    }
-
-    /// On the way back, whether a foreign key in the server's own words points at a collection that comes
-    /// back without its rows.
-    fn lost_its_rows(&self, native: &NativeDefinition) -> bool {
-        let target = native.definition.split_once(" REFERENCES ");
-        self.direction == Direction::Down
-            && native.kind == "constraint"
-            && !native.definition.contains(" NOT VALID")
-            && !native.definition.contains(';')
-            && target.is_some_and(|(_, target)| {
-                let mut fresh = self.fresh.iter();
-                fresh.any(|name| ductape_core::expression::mentions(target, name))
-            })
-    }
-
-    fn restore(&mut self, at: usize, restore: &Restore) {
-        if self.follows_a_name(at, restore) {
-            return;
-        }
-        for native in restore.remove.iter().filter(|n| !n.is_settings()) {
-            let on = native.on.as_ref();
-            if native.kind == INHERITANCE && on.is_some_and(|on| self.falls_later(at, on)) {
-                continue;
-            }
-            match drop_native(native) {
-                Some(statement) => {
-                    let effect = effects::native_gone(native);
-                    let target = self.target_that_falls(at, native);
-                    let step = self.step(at, statement);
-                    step.effects.push(effect);
-                    if let Some(target) = target {
-                        let on = native.on.as_ref().unwrap_or(&native.name);
-                        let risk = comes_back_not_valid(&native.name, on, &target);
-                        step.risks.push(risk);
-                    }
-                }
-                None if native.kind == INHERITANCE => self.refuse(
-                    at,
-                    format!(
-                        "{} inherits from {}, and what once stopped to inherit does not do so as before",
-                        native.on.as_ref().unwrap_or(&native.name),
-                        native.name
-                    ),
-                    "drop what inherits first, or write raw statements",
-                ),
-                None => self.refuse(
-                    at,
-                    format!("PostgreSQL has no way to drop a {}", native.kind),
-                    "write a raw statement for it",
-                ),
-            }
-        }
-        for native in &restore.definitions {
-            if is_said_before(native) {
-                continue;
-            }
-            self.check_native_key(at, native);
-            let effect = effects::native_made(native);
-            let definition = match self.lost_its_rows(native) {
-                true => add_as_far_as_rows_allow(
-                    &native.definition,
-                    &format!("{} NOT VALID", native.definition),
-                ),
-                false => native.definition.clone(),
-            };
-            self.step(at, definition).effects.push(effect);
-        }
     }
 
     fn raw(&mut self, at: usize, raw: &Raw) {
@@ -691,131 +572,16 @@ impl Compilation<'_> {
             self.step(at, statement).effects.push(effect);
         }
     }
-
-    fn add_constraint(&mut self, at: usize, add: &AddConstraint, before: &Schema) {
-        let (name, constraint) = (&add.collection, &add.constraint);
-        let (Some(collection), Some(called)) = (before.collection(name), &constraint.name) else {
-            return;
-        };
-        self.check_constraint(at, collection, constraint, before);
-        if self.stands_aside(at) || self.nobody_waits(at, name) || is_partitioned(before, name) {
-            let effect = effects::constraint_made(name, called);
-            self.step(at, add_constraint(name, constraint))
-                .effects
-                .push(effect);
-            return;
-        }
-        if self.points_at_what_lost_its_rows(constraint) {
-            let effect = effects::constraint_made(name, called);
-            let statement = add_as_far_as_rows_allow(
-                &add_constraint(name, constraint),
-                &add_not_valid(name, constraint),
-            );
-            let step = self.step(at, statement);
-            step.effects.push(effect);
-            if let Some(references) = constraint.references() {
-                step.risks
-                    .push(comes_back_not_valid(called, name, &references.table));
-            }
-            return;
-        }
-        let guards = constraint_guards(collection, constraint);
-        match &constraint.rule {
-            Rule::PrimaryKey(columns) | Rule::Unique(columns) => {
-                let statement = key_index_concurrently(name, called, columns);
-                let effect = effects::index_made(name, called);
-                let step = self.alone(at, statement, effect);
-                step.guards = guards;
-                step.risks.push(not_transactional(called));
-                let statement = add_using_index(name, called, constraint);
-                let effect = effects::constraint_made(name, called);
-                self.step(at, statement).effects.push(effect);
-            }
-            Rule::ForeignKey(..) | Rule::Check(_) => {
-                self.add_and_validate(at, name, called, constraint, guards);
-            }
-        }
-    }
-
-    /// Adds a constraint without looking at the rows that are there, and looks at them afterwards.
-    pub(super) fn add_and_validate(
-        &mut self,
-        at: usize,
-        collection: &Name,
-        name: &Name,
-        constraint: &Constraint,
-        guards: Vec<ductape_core::compiler::Guard>,
-    ) {
-        let step = self.step(at, add_not_valid(collection, constraint));
-        step.guards = guards;
-        step.effects
-            .push(effects::constraint_made(collection, name));
-        let effect = effects::constraint_validated(collection, name);
-        self.alone(at, validate(collection, name), effect);
-    }
-
-    /// On the way back, whether a foreign key points at a collection that comes back without its rows.
-    fn points_at_what_lost_its_rows(&self, constraint: &Constraint) -> bool {
-        let target = constraint.references().map(|references| &references.table);
-        self.direction == Direction::Down && target.is_some_and(|t| self.fresh.contains(t))
-    }
-
-    fn drop_constraint(&mut self, at: usize, drop: &DropConstraint, before: &Schema) {
-        let statement = drop_constraint(&drop.collection, &drop.constraint);
-        let effect = effects::constraint_gone(&drop.collection, &drop.constraint);
-        let target = before
-            .collection(&drop.collection)
-            .and_then(|collection| collection.constraint(&drop.constraint)?.references())
-            .map(|references| &references.table)
-            .filter(|target| **target != drop.collection);
-        let goes = target
-            .filter(|target| self.falls_later(at, target))
-            .cloned();
-        let stays = !self.falls_later(at, &drop.collection);
-        self.check_key_is_not_pointed_at(at, drop, before);
-        let step = self.step(at, statement);
-        step.effects.push(effect);
-        if let Some(target) = goes.filter(|_| stays) {
-            step.risks.push(comes_back_not_valid(
-                &drop.constraint,
-                &drop.collection,
-                &target,
-            ));
-        }
-    }
-
-    /// Whether a later operation of this list drops the collection.
-    fn falls_later(&self, at: usize, collection: &Name) -> bool {
-        self.operations.iter().skip(at).any(|later| {
-            matches!(&later.operation, Operation::DropCollection(drop) if drop.name == *collection)
-        })
-    }
-}
-
-/// Adds a foreign key, and if rows are in the way, for the rows to come.
-fn add_as_far_as_rows_allow(add: &str, not_valid: &str) -> String {
-    block(&format!(
-        "BEGIN\n  {add};\nEXCEPTION WHEN foreign_key_violation THEN\n  {not_valid};\nEND"
-    ))
-}
-
-fn comes_back_not_valid(constraint: &Name, collection: &Name, target: &Name) -> Risk {
-    Risk::new(
-        RiskKind::NotRestored,
-        format!(
-            "rows of {collection} that point at {target} then point at nothing: where there are any, the way back brings {constraint} back for new rows alone (NOT VALID)"
-        ),
-    )
 }
 
 /// Whether the rows of a collection lie in partitions: its indexes cannot be built concurrently.
-fn is_partitioned(schema: &Schema, collection: &Name) -> bool {
+pub(super) fn is_partitioned(schema: &Schema, collection: &Name) -> bool {
     schema
         .natives()
         .any(|native| native.kind == PARTITIONING && native.on.as_ref() == Some(collection))
 }
 
-fn not_transactional(name: &Name) -> Risk {
+pub(super) fn not_transactional(name: &Name) -> Risk {
     Risk::new(
         RiskKind::NotTransactional,
         format!(
