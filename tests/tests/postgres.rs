@@ -11,92 +11,13 @@ use ductape::builder::prelude::*;
 use ductape::engine::backend::{Outcome, SessionError};
 use ductape::engine::ledger::Put;
 use ductape::engine::{Actor, EngineOptions, Event, Patience};
-use ductape::{Database, ErrorKind, Migration, MigrationSet};
-use ductape_core::Problems;
-use ductape_tests::servers;
-use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
+use ductape::{Database, ErrorKind, Migration};
+use ductape_tests::scene::{Scene, run, set, table, tagged};
+use sqlx::{Connection, PgConnection, Row};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-static COUNTER: AtomicUsize = AtomicUsize::new(0);
-
-/// A database of its own, and somebody else who is connected to it.
-struct Scene {
-    url: String,
-    other: PgConnection,
-}
-
-impl Scene {
-    async fn new() -> Self {
-        let server = servers::postgres().unwrap();
-        let number = COUNTER.fetch_add(1, Ordering::SeqCst);
-        let name = format!("scene_{}_{number}", std::process::id());
-        let mut admin = PgConnection::connect(&server.url).await.unwrap();
-        run(&mut admin, &format!("CREATE DATABASE {name}")).await;
-        let (base, _) = server.url.rsplit_once('/').unwrap();
-        let url = format!("{base}/{name}");
-        let other = PgConnection::connect(&url).await.unwrap();
-        Self { url, other }
-    }
-
-    async fn database(&self) -> Database {
-        Database::connect(&self.url).await.unwrap()
-    }
-
-    async fn run(&mut self, text: &str) {
-        run(&mut self.other, text).await;
-    }
-
-    /// The first value of the first row, as text.
-    async fn ask(&mut self, query: &str) -> String {
-        let query = format!("SELECT ({query})::text");
-        let row = sqlx::query(AssertSqlSafe(query))
-            .fetch_one(&mut self.other)
-            .await
-            .unwrap();
-        row.try_get::<Option<String>, _>(0)
-            .unwrap()
-            .unwrap_or_default()
-    }
-
-    /// Waits until a query says yes.
-    async fn until(&mut self, query: &str) {
-        let started = Instant::now();
-        while self.ask(query).await != "true" {
-            assert!(started.elapsed() < Duration::from_secs(20), "{query}");
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    }
-}
-
-async fn run(connection: &mut PgConnection, text: &str) {
-    sqlx::raw_sql(AssertSqlSafe(text.to_owned()))
-        .execute(connection)
-        .await
-        .unwrap();
-}
-
 const ADVISORY_LOCKS: &str = "SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database WHERE locktype = 'advisory' AND granted AND d.datname = current_database()";
-
-fn tagged(number: usize, migration: Result<Migration, Problems>) -> Migration {
-    let migration = migration.unwrap();
-    let tag = format!("20240115_1430{number:02}_{}", migration.name());
-    migration.with_tag(tag.parse().unwrap())
-}
-
-fn table(number: usize, name: &str) -> Migration {
-    tagged(
-        number,
-        migration(format!("create_{name}"))
-            .create_collection(name, [integer("id").primary_key(), string("note")])
-            .build(),
-    )
-}
-
-fn set(migrations: impl IntoIterator<Item = Migration>) -> MigrationSet {
-    MigrationSet::new(migrations).unwrap()
-}
 
 fn patience(wait: Duration) -> EngineOptions {
     let mut options = EngineOptions::default();

@@ -10,29 +10,12 @@
 use ductape::builder::prelude::*;
 use ductape::engine::{EngineOptions, Event};
 use ductape::{Database, Migration, MigrationSet, Tag};
-use ductape_core::Problems;
+use ductape_tests::scene::{set, table, tagged};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-fn tagged(number: usize, migration: Result<Migration, Problems>) -> Migration {
-    let migration = migration.unwrap();
-    let (minute, second) = (number / 60, number % 60);
-    let tag = format!("20240115_14{minute:02}{second:02}_{}", migration.name());
-    migration.with_tag(tag.parse().unwrap())
-}
-
-fn table(number: usize) -> Migration {
-    let name = format!("t{number}");
-    tagged(
-        number,
-        migration(format!("create_{name}"))
-            .create_collection(name, [integer("id").primary_key(), string("note")])
-            .build(),
-    )
-}
-
-fn set(migrations: impl IntoIterator<Item = Migration>) -> MigrationSet {
-    MigrationSet::new(migrations).unwrap()
+fn numbered(number: usize) -> Migration {
+    table(number, &format!("t{number}"))
 }
 
 /// A server of its own, which can be killed and started again over the same data.
@@ -130,7 +113,7 @@ impl Drop for Mortal {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_server_that_starts_again_holds_each_migration_once_or_not_at_all() {
-    let all = set((0..60).map(table));
+    let all = set((0..60).map(numbered));
     let mut mortal = Mortal::new();
     for after in [30, 90, 200] {
         let engine = Database::connect(&mortal.url()).await.unwrap().engine();
@@ -190,7 +173,7 @@ async fn told_and_kept(all: &MigrationSet, kill_at: usize) -> (Vec<Tag>, Vec<Tag
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_told_as_done_is_on_disk() {
-    let all = set((0..100).map(table));
+    let all = set((0..100).map(numbered));
     let (told, kept) = told_and_kept(&all, 100).await;
     assert_eq!(told.len(), 100);
     assert_eq!(kept, told);
@@ -202,7 +185,7 @@ async fn what_was_told_as_done_before_a_failure_is_on_disk() {
     let fails = migration("fails")
         .create_collection("fails", [integer("n").default_expression("nowhere()")])
         .build();
-    let migrations = (0..8).map(table).chain([tagged(8, fails)]);
+    let migrations = (0..8).map(numbered).chain([tagged(8, fails)]);
     let (told, kept) = told_and_kept(&set(migrations), 8).await;
     assert_eq!(told.len(), 8);
     assert_eq!(kept, told);

@@ -11,16 +11,14 @@ use ductape::builder::prelude::*;
 use ductape::engine::backend::{Session, SessionError, Unit};
 use ductape::engine::ledger::Put;
 use ductape::engine::{Actor, EngineOptions, Patience};
-use ductape::{Database, ErrorKind, Migration, MigrationSet};
-use ductape_core::{Problems, Statement, Step};
+use ductape::{Database, ErrorKind};
+use ductape_core::{Statement, Step};
+use ductape_tests::scene::{ask, database_name, run, set, table, tagged, until};
 use ductape_tests::servers::{self, Server};
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, Row};
+use sqlx::{ConnectOptions, Connection, PgConnection};
 use std::str::FromStr;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
-
-static COUNTER: AtomicUsize = AtomicUsize::new(0);
+use std::time::Duration;
 
 const LEASE: Duration = Duration::from_millis(600);
 
@@ -39,8 +37,7 @@ impl Scene {
 
     async fn behind(server: Server) -> Self {
         let mut through = pooled_connection(&server.url).await;
-        let number = COUNTER.fetch_add(1, Ordering::SeqCst);
-        let name = format!("pooled_{}_{number}", std::process::id());
+        let name = database_name();
         run(&mut through, &format!("CREATE DATABASE {name}")).await;
         let port = ask(&mut through, "inet_server_port()").await;
         let (base, _) = server.url.rsplit_once('/').unwrap();
@@ -70,11 +67,7 @@ impl Scene {
     }
 
     async fn until(&mut self, query: &str) {
-        let started = Instant::now();
-        while self.ask(query).await != "true" {
-            assert!(started.elapsed() < Duration::from_secs(20), "{query}");
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        until(&mut self.other, query).await;
     }
 }
 
@@ -82,25 +75,6 @@ async fn pooled_connection(url: &str) -> PgConnection {
     let options = PgConnectOptions::from_str(url).unwrap();
     // A pooler refuses this start-up parameter.
     options.extra_float_digits(None).connect().await.unwrap()
-}
-
-async fn run(connection: &mut PgConnection, text: &str) {
-    sqlx::raw_sql(AssertSqlSafe(text.to_owned()))
-        .execute(connection)
-        .await
-        .unwrap();
-}
-
-/// The first value of the first row, as text.
-async fn ask(connection: &mut PgConnection, query: &str) -> String {
-    let query = format!("SELECT ({query})::text");
-    let row = sqlx::raw_sql(AssertSqlSafe(query))
-        .fetch_one(connection)
-        .await
-        .unwrap();
-    row.try_get::<Option<String>, _>(0)
-        .unwrap()
-        .unwrap_or_default()
 }
 
 async fn connect(url: &str) -> Database {
@@ -125,25 +99,6 @@ async fn lock(url: &str) -> Box<dyn Session> {
         .lock(&Actor::current(), &patience)
         .await
         .unwrap()
-}
-
-fn tagged(number: usize, migration: Result<Migration, Problems>) -> Migration {
-    let migration = migration.unwrap();
-    let tag = format!("20240115_1430{number:02}_{}", migration.name());
-    migration.with_tag(tag.parse().unwrap())
-}
-
-fn table(number: usize, name: &str) -> Migration {
-    tagged(
-        number,
-        migration(format!("create_{name}"))
-            .create_collection(name, [integer("id").primary_key(), string("note")])
-            .build(),
-    )
-}
-
-fn set(migrations: impl IntoIterator<Item = Migration>) -> MigrationSet {
-    MigrationSet::new(migrations).unwrap()
 }
 
 fn note(text: &str) -> Put {
