@@ -187,6 +187,14 @@ fn a_file_has_a_largest_size() {
         .json(["validate", "--max-file-size", "100"])
         .fails(2, "invalid");
     assert!(error["message"].as_str().unwrap().contains("100 bytes"));
+    let file = sandbox.at(&format!("migrations/{SECOND}.json"));
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text + &" ".repeat(17 << 20)).unwrap();
+    one(&sandbox, "", "16777216 bytes");
+    let limit = (18 << 20).to_string();
+    sandbox
+        .json(["validate", "--max-file-size", &limit])
+        .succeeds();
     let large = sandbox.at(&format!("migrations/{SECOND}.json"));
     std::fs::File::options()
         .write(true)
