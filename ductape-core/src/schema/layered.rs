@@ -34,12 +34,27 @@ struct Change<K, V> {
     before: Option<Arc<Change<K, V>>>,
     /// How many changes there are with this one, and a bit for the hash of each.
     length: usize,
-    bits: u128,
+    bits: Bits,
 }
 
-impl<K, V> Change<K, V> {
-    fn bit(hash: u64) -> u128 {
-        1 << (hash >> 57)
+/// A bit for each of some hashes.
+#[derive(Clone, Copy, Default)]
+struct Bits([u128; 2]);
+
+impl Bits {
+    fn with(self, hash: u64) -> Self {
+        let bit = 1 << (hash >> 57);
+        let [even, odd] = self.0;
+        Self(match hash >> 56 & 1 {
+            0 => [even | bit, odd],
+            _ => [even, odd | bit],
+        })
+    }
+
+    fn may_have(self, hash: u64) -> bool {
+        let [even, odd] = self.0;
+        let bits = if hash >> 56 & 1 == 0 { even } else { odd };
+        bits >> (hash >> 57) & 1 == 1
     }
 }
 
@@ -81,7 +96,7 @@ impl<K: Ord + Hash + Clone, V: Clone> Layered<K, V> {
     fn hashed(&self, hash: u64, key: &K) -> Option<&V> {
         let mut next = self.recent.as_deref();
         while let Some(change) = next {
-            if change.bits & Change::<K, V>::bit(hash) == 0 {
+            if !change.bits.may_have(hash) {
                 break;
             }
             if change.hash == hash && change.key == *key {
@@ -168,7 +183,7 @@ impl<K: Ord + Hash + Clone, V: Clone> Layered<K, V> {
         let before = self.recent.take();
         let (length, bits) = match &before {
             Some(change) => (change.length, change.bits),
-            None => (0, 0),
+            None => (0, Bits::default()),
         };
         self.recent = Some(Arc::new(Change {
             hash,
@@ -176,7 +191,7 @@ impl<K: Ord + Hash + Clone, V: Clone> Layered<K, V> {
             value,
             before,
             length: length + 1,
-            bits: bits | Change::<K, V>::bit(hash),
+            bits: bits.with(hash),
         }));
         if length >= RECENT {
             self.settle();

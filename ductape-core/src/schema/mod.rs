@@ -56,12 +56,18 @@ pub struct Schema {
 #[derive(Clone, Default)]
 struct Contents {
     collections: Layered<Name, Arc<Collection>>,
+    /// For each name of an index, in lower case, the collections that have one so called.
+    indexed: Noted,
+    seldom: Arc<Seldom>,
+}
+
+/// What few operations change: a change of the rest copies nothing of it.
+#[derive(Clone, Default)]
+struct Seldom {
     /// For each collection that is pointed at, the others that do so.
     referencing: Noted,
     /// The collections whose names have capital letters, by the name in lower case.
     alike: Noted,
-    /// For each name of an index, in lower case, the collections that have one so called.
-    indexed: Noted,
     /// What the model cannot say. A trigger's name may be taken once on each collection.
     natives: Layered<NativeKey, Arc<NativeDefinition>>,
 }
@@ -97,26 +103,29 @@ impl Schema {
 
     /// What the model cannot say, sorted by kind and name.
     pub fn natives(&self) -> impl Iterator<Item = &Arc<NativeDefinition>> {
-        self.contents.natives.values()
+        self.contents.seldom.natives.values()
     }
 
     /// The native definition of the same kind and name on the same collection.
     pub fn native(&self, like: &NativeDefinition) -> Option<&Arc<NativeDefinition>> {
-        self.contents.natives.get(&like.key())
+        self.contents.seldom.natives.get(&like.key())
     }
 
     /// Puts a native definition in, in place of one of the same kind and name on the same collection.
     pub fn put_native(&mut self, native: impl Into<Arc<NativeDefinition>>) {
         let native = native.into();
-        let natives = &mut Arc::make_mut(&mut self.contents).natives;
+        let natives = &mut Arc::make_mut(&mut self.contents).seldom_mut().natives;
         natives.insert(native.key(), native);
     }
 
     /// Takes a native definition out: the one of the same kind and name on the same collection.
     pub fn remove_native(&mut self, like: &NativeDefinition) -> bool {
         let key = like.key();
-        self.contents.natives.get(&key).is_some()
-            && Arc::make_mut(&mut self.contents).natives.remove(&key)
+        self.contents.seldom.natives.get(&key).is_some()
+            && Arc::make_mut(&mut self.contents)
+                .seldom_mut()
+                .natives
+                .remove(&key)
     }
 
     /// The native definitions that stand on a collection, name it, or come after one that does.
@@ -252,7 +261,7 @@ impl Schema {
     pub fn collections_alike(&self, name: &Name) -> impl Iterator<Item = &Arc<Collection>> {
         let lower = lowered(name);
         let lower = lower.as_ref().unwrap_or(name);
-        let with_capitals = noted(&self.contents.alike, lower);
+        let with_capitals = noted(&self.contents.seldom.alike, lower);
         with_capitals
             .filter_map(|name| self.collection(name))
             .chain(self.collection(lower))
@@ -266,7 +275,7 @@ impl Schema {
 
     /// The other collections whose foreign keys point at this one, sorted by name.
     pub fn referencing(&self, name: &Name) -> impl Iterator<Item = &Arc<Collection>> {
-        noted(&self.contents.referencing, name).filter_map(|name| self.collection(name))
+        noted(&self.contents.seldom.referencing, name).filter_map(|name| self.collection(name))
     }
 
     /// The foreign keys of other collections that point at this one.
@@ -285,6 +294,10 @@ impl Schema {
 }
 
 impl Contents {
+    fn seldom_mut(&mut self) -> &mut Seldom {
+        Arc::make_mut(&mut self.seldom)
+    }
+
     fn put(&mut self, collection: Arc<Collection>) {
         let name = collection.name.clone();
         let old = self.collections.get(&name).cloned();
@@ -301,7 +314,7 @@ impl Contents {
             self.link(&collection);
             self.note_indexes(&collection, None);
             if let Some(lower) = lowered(&name) {
-                note(&mut self.alike, lower, &name);
+                note(&mut self.seldom_mut().alike, lower, &name);
             }
         }
         self.collections.insert(name, collection);
@@ -312,7 +325,7 @@ impl Contents {
         self.unlink(&old, None);
         self.forget_indexes(&old, None);
         if let Some(lower) = lowered(name) {
-            forget(&mut self.alike, &lower, name);
+            forget(&mut self.seldom_mut().alike, &lower, name);
         }
         self.collections.remove(name);
         Some(old)
@@ -320,7 +333,8 @@ impl Contents {
 
     fn link(&mut self, collection: &Collection) {
         for target in targets(collection) {
-            note(&mut self.referencing, target.clone(), &collection.name);
+            let referencing = &mut self.seldom_mut().referencing;
+            note(referencing, target.clone(), &collection.name);
         }
     }
 
@@ -329,7 +343,8 @@ impl Contents {
         for target in targets(collection) {
             let kept = next.is_some_and(|next| targets(next).any(|kept| kept == target));
             if !kept {
-                forget(&mut self.referencing, target, &collection.name);
+                let referencing = &mut self.seldom_mut().referencing;
+                forget(referencing, target, &collection.name);
             }
         }
     }
@@ -460,11 +475,12 @@ impl PartialEq for Schema {
                 .iter()
                 .zip(other.collections.iter())
                 .all(|((a, x), (b, y))| a == b && (Arc::ptr_eq(x, y) || x == y))
-            && mine.natives.size() == other.natives.size()
+            && mine.seldom.natives.size() == other.seldom.natives.size()
             && mine
+                .seldom
                 .natives
                 .iter()
-                .zip(other.natives.iter())
+                .zip(other.seldom.natives.iter())
                 .all(|((a, x), (b, y))| a == b && x == y)
     }
 }
