@@ -16,7 +16,7 @@ use ductape_core::Problems;
 use ductape_tests::servers;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 static COUNTER: AtomicUsize = AtomicUsize::new(0);
@@ -841,4 +841,84 @@ async fn what_the_server_cannot_compare_is_refused_before_anything_is_touched() 
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
     assert!(database.engine().log().await.unwrap().is_empty());
+}
+
+/// Applies a migration, has its statement broken off, and gives how that ended.
+async fn broken_off(scene: &Scene, migration: &Migration) -> ductape::Error {
+    let flag = Arc::new(AtomicBool::new(false));
+    let mut options = EngineOptions::default();
+    options.break_off = Some(flag.clone());
+    let engine = scene.database().await.engine_with(options);
+    let since = Instant::now();
+    let later = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        flag.store(true, Ordering::Relaxed);
+    };
+    let (outcome, ()) = tokio::join!(engine.up(migration), later);
+    assert!(since.elapsed() < Duration::from_secs(10), "{outcome:?}");
+    outcome.unwrap_err()
+}
+
+/// How many sessions of the server do something that has this text.
+async fn running(scene: &mut Scene, text: &str) -> i64 {
+    let query = format!(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+         AND state = 'active' AND pid <> pg_backend_pid() AND query LIKE '%{text}%'"
+    );
+    sqlx::query(AssertSqlSafe(query))
+        .fetch_one(&mut scene.other)
+        .await
+        .unwrap()
+        .get(0)
+}
+
+#[tokio::test]
+async fn a_statement_is_broken_off_on_the_server() {
+    for transactional in [true, false] {
+        let mut scene = Scene::new().await;
+        let sleep = |seconds: u32| {
+            let text = format!(
+                r#"{{"format": 1, "tag": "20240101_000000_sleep", "up": [{{"type": "raw",
+                "backend": "postgresql", "statement": "SELECT pg_sleep({seconds})",
+                "transactional": {transactional}}}]}}"#
+            );
+            Migration::parse(&text).unwrap()
+        };
+        let error = broken_off(&scene, &sleep(60)).await;
+        assert_eq!(error.kind(), ErrorKind::Interrupted, "{error:?}");
+        assert_eq!(running(&mut scene, "pg_sleep").await, 0);
+        // The lock is free and nothing is in doubt.
+        let engine = scene.database().await.engine();
+        engine.up(&sleep(0)).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn an_index_whose_building_is_broken_off_is_built_by_the_next_up() {
+    let mut scene = Scene::new().await;
+    let table = Migration::parse(
+        r#"{"format": 1, "tag": "20240101_000000_t", "up": [{"type": "createCollection",
+        "name": "t", "fields": [{"name": "a", "type": "integer"}]}]}"#,
+    );
+    let index = Migration::parse(
+        r#"{"format": 1, "tag": "20240102_000000_i", "up": [{"type": "createIndex",
+        "collection": "t", "index": {"name": "i", "fields": [{"name": "a"}]}}]}"#,
+    );
+    let index = index.unwrap();
+    let engine = scene.database().await.engine();
+    engine.up(&table.unwrap()).await.unwrap();
+    scene.run("BEGIN").await;
+    scene.run("INSERT INTO t VALUES (1)").await;
+    let error = broken_off(&scene, &index).await;
+    assert_eq!(error.kind(), ErrorKind::Interrupted, "{error:?}");
+    assert_eq!(running(&mut scene, "CREATE INDEX").await, 0);
+    scene.run("COMMIT").await;
+    engine.up(&index).await.unwrap();
+    let valid: bool =
+        sqlx::query("SELECT indisvalid FROM pg_index WHERE indexrelid = 'i'::regclass")
+            .fetch_one(&mut scene.other)
+            .await
+            .unwrap()
+            .get(0);
+    assert!(valid);
 }
