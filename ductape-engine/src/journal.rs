@@ -486,9 +486,11 @@ impl Run<'_> {
             details.statement = shown;
         }
         let mut progress = entry.progress.clone();
+        // An index that was being built may be left in part: whoever goes on settles that first.
+        let in_part = progress.started && self.is_in_part(frozen.steps.get(step)).await;
         if matches!(error, Error::Interrupted(_)) {
             // The database says that it took the statement back: it is not in doubt.
-            if error.details().code.is_some() && progress.started {
+            if error.details().code.is_some() && progress.started && !in_part {
                 progress.started = false;
                 let put = Self::progress_put(entry, entry.steps_done as usize, progress);
                 if let Err(problem) = self.session.record(&[put]).await {
@@ -498,7 +500,8 @@ impl Run<'_> {
             return error;
         }
         // A statement in doubt stays in doubt; of every other one it is known that it was not done.
-        progress.started = matches!(error, Error::Undecided(_)) && entry.progress.started;
+        progress.started =
+            in_part || matches!(error, Error::Undecided(_)) && entry.progress.started;
         progress.error = Some(error.details().message.clone());
         let line = self.log_line(
             "failure",
@@ -536,6 +539,20 @@ impl Run<'_> {
             ));
         }
         error
+    }
+
+    /// Whether a statement that failed has left something all the same.
+    async fn is_in_part(&mut self, step: Option<&Step>) -> bool {
+        match step {
+            Some(step) if step.atomicity == Atomicity::Alone && !step.effects.is_empty() => {
+                let standing = self.session.standing(step).await;
+                matches!(
+                    standing,
+                    Ok(Standing::Partial { .. } | Standing::InProgress)
+                )
+            }
+            _ => false,
+        }
     }
 
     /// Whether nothing is there of a step that was not done; what it left in part is cleaned up.

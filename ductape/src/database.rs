@@ -73,11 +73,20 @@ impl Database {
             let backend = ductape_dynamo::DynamoBackend::connect(url).await?;
             return Ok(Self::from_backend(Arc::new(backend)));
         }
-        Err(Error::of(
-            ErrorKind::Usage,
-            format!("no database of this program is reached by {scheme:?}"),
-        )
-        .hint("compile it in with its feature, or mend the URL"))
+        let (message, hint) = match scheme {
+            "sqlite" | "postgres" | "postgresql" | "dynamodb" => {
+                let feature = scheme.trim_end_matches("ql");
+                (
+                    format!("this program was built without {feature}"),
+                    format!("build it with the feature `{feature}`"),
+                )
+            }
+            _ => (
+                format!("no database is reached by {scheme:?}"),
+                "a URL looks like sqlite://app.db or postgres://user@host/app".to_owned(),
+            ),
+        };
+        Err(Error::of(ErrorKind::Usage, message).hint(hint))
     }
 
     /// The SQLite database of a pool that the program has already.

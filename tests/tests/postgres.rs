@@ -15,6 +15,7 @@ use ductape::{Database, ErrorKind, Migration};
 use ductape_tests::scene::{Scene, run, set, table, tagged};
 use sqlx::{Connection, PgConnection, Row};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 const ADVISORY_LOCKS: &str = "SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database WHERE locktype = 'advisory' AND granted AND d.datname = current_database()";
@@ -671,4 +672,73 @@ async fn what_the_server_cannot_compare_is_refused_before_anything_is_touched() 
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
     assert!(database.engine().log().await.unwrap().is_empty());
+}
+
+/// Applies a migration, has its statement, which has this text, broken off, and gives how that ended.
+async fn broken_off(scene: &mut Scene, migration: &Migration, text: &str) -> ductape::Error {
+    let flag = Arc::new(AtomicBool::new(false));
+    let mut options = EngineOptions::default();
+    options.break_off = Some(flag.clone());
+    let engine = scene.database().await.engine_with(options);
+    let since = Instant::now();
+    let later = async {
+        scene.until(&format!("({}) > 0", running(text))).await;
+        flag.store(true, Ordering::Relaxed);
+    };
+    let (outcome, ()) = tokio::join!(engine.up(migration), later);
+    assert!(since.elapsed() < Duration::from_secs(30), "{outcome:?}");
+    assert_eq!(scene.ask(&running(text)).await, "0");
+    outcome.unwrap_err()
+}
+
+/// The query of how many sessions do something that has this text.
+fn running(text: &str) -> String {
+    format!(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+         AND state = 'active' AND pid <> pg_backend_pid() AND query LIKE '%{text}%'"
+    )
+}
+
+#[tokio::test]
+async fn a_statement_is_broken_off_on_the_server() {
+    for transactional in [true, false] {
+        let mut scene = Scene::new().await;
+        let sleep = |seconds: u32| {
+            let text = format!(
+                r#"{{"format": 1, "tag": "20240101_000000_sleep", "up": [{{"type": "raw",
+                "backend": "postgresql", "statement": "SELECT pg_sleep({seconds})",
+                "transactional": {transactional}}}]}}"#
+            );
+            Migration::parse(&text).unwrap()
+        };
+        let error = broken_off(&mut scene, &sleep(60), "pg_sleep").await;
+        assert_eq!(error.kind(), ErrorKind::Interrupted, "{error:?}");
+        // The lock is free and nothing is in doubt.
+        let engine = scene.database().await.engine();
+        engine.up(&sleep(0)).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn an_index_whose_building_is_broken_off_is_built_by_the_next_up() {
+    let mut scene = Scene::new().await;
+    let table = Migration::parse(
+        r#"{"format": 1, "tag": "20240101_000000_t", "up": [{"type": "createCollection",
+        "name": "t", "fields": [{"name": "a", "type": "integer"}]}]}"#,
+    );
+    let index = Migration::parse(
+        r#"{"format": 1, "tag": "20240102_000000_i", "up": [{"type": "createIndex",
+        "collection": "t", "index": {"name": "i", "fields": [{"name": "a"}]}}]}"#,
+    );
+    let index = index.unwrap();
+    let engine = scene.database().await.engine();
+    engine.up(&table.unwrap()).await.unwrap();
+    let mut third = PgConnection::connect(&scene.url).await.unwrap();
+    run(&mut third, "BEGIN; INSERT INTO t VALUES (1)").await;
+    let error = broken_off(&mut scene, &index, "CREATE INDEX").await;
+    assert_eq!(error.kind(), ErrorKind::Interrupted, "{error:?}");
+    run(&mut third, "COMMIT").await;
+    engine.up(&index).await.unwrap();
+    let valid = "SELECT indisvalid FROM pg_index WHERE indexrelid = 'i'::regclass";
+    assert_eq!(scene.ask(valid).await, "true");
 }

@@ -1,6 +1,7 @@
 //! One connection, spoken to in the simple protocol: a text of one or many statements out, the answers of
 //! all of them back, in one round trip.
 
+use super::break_off::BreakOff;
 use super::planned::Planned;
 use super::reach::reach;
 use ductape_engine::DbError;
@@ -8,6 +9,9 @@ use futures_util::TryStreamExt;
 use sqlx::postgres::{PgConnectOptions, PgDatabaseError, PgRow, PgSeverity};
 use sqlx::{AssertSqlSafe, Connection, Either, PgConnection, Row};
 use std::time::Duration;
+
+/// `query_canceled` (errcodes-appendix).
+const CANCELED: &str = "57014";
 
 /// What one statement answered: its rows, each value as text, and how many rows it changed.
 #[derive(Debug, Default)]
@@ -59,6 +63,8 @@ pub(super) struct Client {
     connection: PgConnection,
     /// What its session has planned.
     pub planned: Planned,
+    /// What breaks off the statement under way.
+    pub break_off: Option<BreakOff>,
 }
 
 impl Client {
@@ -68,6 +74,7 @@ impl Client {
         Ok(Self {
             connection,
             planned: Planned::default(),
+            break_off: None,
         })
     }
 
@@ -76,8 +83,13 @@ impl Client {
         let mut answers = Vec::new();
         let mut rows = Vec::new();
         let mut results = sqlx::raw_sql(AssertSqlSafe(text)).fetch_many(&mut self.connection);
+        let mut broken_off = false;
         loop {
-            match results.try_next().await {
+            let next = match &self.break_off {
+                Some(by) => by.heeding(results.try_next(), &mut broken_off).await,
+                None => results.try_next().await,
+            };
+            match next {
                 Ok(None) => return Ok(answers),
                 Ok(Some(Either::Left(done))) => answers.push(Answer {
                     rows: std::mem::take(&mut rows),
@@ -86,6 +98,8 @@ impl Client {
                 Ok(Some(Either::Right(row))) => rows.push(texts(&row)),
                 Err(error) => {
                     let error = db_error(&error);
+                    let broken_off = broken_off && error.code.as_deref() == Some(CANCELED);
+                    let error = error.broken_off(broken_off);
                     return Err(Broken { answers, error });
                 }
             }

@@ -40,6 +40,8 @@ mod alone;
 #[cfg(feature = "postgres")]
 mod batch;
 #[cfg(feature = "postgres")]
+mod break_off;
+#[cfg(feature = "postgres")]
 mod client;
 #[cfg(feature = "postgres")]
 mod connect;

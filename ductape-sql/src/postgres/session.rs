@@ -1,6 +1,7 @@
 //! Working under the lock.
 
 use super::batch::{Batch, Stopped, trace};
+use super::break_off::BreakOff;
 use super::client::{Broken, Client};
 use super::connect::PostgresBackend;
 use super::dialect::sql;
@@ -13,6 +14,8 @@ use ductape_core::compiler::{Action, DataJob};
 use ductape_engine::backend::{Advance, Outcome, Session, SessionError, Unit, UnitFailure};
 use ductape_engine::ledger::Put;
 use ductape_engine::{Actor, DbError, Error, Patience};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 /// How long a unit that others are in the way of is tried again.
@@ -30,6 +33,8 @@ pub(super) struct PostgresSession {
     client: Option<Client>,
     pub(super) place: Place,
     lock: Option<Lock>,
+    /// What asks for the statement under way to be broken off.
+    flag: Option<Arc<AtomicBool>>,
     /// What was told of the catalog last, and whether a raw unit has moved it since.
     pub(super) told_mark: Option<String>,
     pub(super) moved: Option<bool>,
@@ -51,6 +56,7 @@ impl PostgresSession {
             client: Some(client),
             place,
             lock: None,
+            flag: None,
             told_mark: None,
             moved: None,
             told: Told::default(),
@@ -118,7 +124,19 @@ impl PostgresSession {
         self.place = taken.place;
         self.told = Told::default();
         self.client = Some(taken.client);
+        self.arm();
         Ok(())
+    }
+
+    /// Lets the flag break off what the connection does.
+    fn arm(&mut self) {
+        if let (Some(client), Some(lock), Some(flag)) = (&mut self.client, &self.lock, &self.flag) {
+            client.break_off = lock.held.process().map(|process| BreakOff {
+                flag: flag.clone(),
+                backend: self.backend.clone(),
+                process: process.to_owned(),
+            });
+        }
     }
 
     /// A new connection, also from a server that is only just starting again.
@@ -376,6 +394,11 @@ impl Session for PostgresSession {
             }
             tokio::time::sleep(jittered(Duration::from_millis(300))).await;
         }
+    }
+
+    async fn heed(&mut self, break_off: Arc<AtomicBool>) {
+        self.flag = Some(break_off);
+        self.arm();
     }
 
     async fn sleep(&mut self, duration: Duration) {

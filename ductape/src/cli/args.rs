@@ -118,6 +118,17 @@ pub enum Command {
     /// Write a commented ductape.toml, the folder for migrations, and the JSON Schema for editors
     Init(Init),
     /// Write a new migration's file
+    ///
+    /// Operations may be given short, one after the other:
+    ///   create users id:uuid:pk "email:string(255):required:unique"
+    ///   add users "phone:string(20)"
+    ///   drop users.old_column
+    ///   drop users
+    ///   rename users.name full_name
+    ///   rename users people
+    ///   index "users(email):unique"
+    /// Without any, the file is left for you to fill; ductape.schema.json says what an operation may be.
+    #[command(verbatim_doc_comment)]
     New(New),
     /// Check migration files, without a database
     Validate(Validate),
@@ -148,16 +159,11 @@ pub enum Command {
 #[derive(Debug, Args)]
 pub struct Init {}
 
-/// Operations may be given short:
-/// `create users id:uuid:pk "email:string(255):required:unique"`, `add users "phone:string(20)"`,
-/// `drop users.old_column`, `drop users`, `rename users.name full_name`, `rename users people`,
-/// `index "users(email):unique"`.
 #[derive(Debug, Args)]
-#[command(verbatim_doc_comment)]
 pub struct New {
     /// Letters, digits and _
     pub name: String,
-    /// Operations, given short
+    /// Operations, given short; see them with `ductape new --help`
     #[arg(value_name = "OPERATION", allow_hyphen_values = true)]
     pub operations: Vec<String>,
     /// What the migration is for

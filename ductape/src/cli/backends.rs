@@ -21,10 +21,16 @@ pub fn compiler(name: BackendName) -> Result<&'static dyn Compiler, Failure> {
         BackendName::Postgresql => Ok(&ductape_sql::postgres::Postgres),
         #[cfg(feature = "dynamodb")]
         BackendName::Dynamodb => Ok(&DYNAMODB),
+        #[cfg(not(feature = "dynamodb"))]
+        BackendName::Dynamodb => Err(Failure::of(
+            ErrorKind::Unsupported,
+            "this program was built without dynamodb",
+        )
+        .hint("build it with the feature `dynamodb`")),
         other => Err(Failure::of(
             ErrorKind::Unsupported,
-            format!("this program was built without {other}"),
+            format!("{other} is planned, and not there yet"),
         )
-        .hint(format!("install it with the feature `{other}`"))),
+        .hint("there are sqlite, postgresql and dynamodb")),
     }
 }

@@ -217,11 +217,12 @@ pub fn tell_misuse(error: &clap::Error) -> ExitCode {
         });
     // Instead of an error there may be the whole help, where only its usage is to the point.
     let help = error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
-    let rest: Vec<&str> = rest
-        .filter(|paragraph| {
-            !help || paragraph.starts_with("Usage:") || paragraph.starts_with("Commands:")
-        })
+    let mut rest: Vec<&str> = rest
+        .filter(|paragraph| !help || paragraph.starts_with("Usage:"))
         .collect();
+    if help || error.kind() == clap::error::ErrorKind::InvalidSubcommand {
+        rest.push("--help lists the commands");
+    }
     let mut failure = Failure::usage(if help {
         "a subcommand is missing"
     } else {

@@ -175,3 +175,29 @@ fn arguments_that_are_not_utf8() {
     let odd_url = crate::support::finish(sandbox.command(["status"]).env("DUCTAPE_URL", odd));
     odd_url.ends_with(2);
 }
+
+#[test]
+fn help_tells_the_short_forms_and_where_the_commands_are() {
+    let sandbox = Sandbox::new();
+    let help = sandbox.run(["new", "--help"]).ends_with(0);
+    assert!(
+        help.stdout.contains("rename users.name full_name"),
+        "{help:#?}"
+    );
+    for wrong in [vec![], vec!["lock"], vec!["frob"]] {
+        let ran = sandbox.run(&wrong).ends_with(2);
+        assert!(ran.stderr.contains("--help lists the commands"), "{ran:#?}");
+    }
+}
+
+#[test]
+fn a_database_that_is_not_there_yet_is_not_said_to_be_a_feature() {
+    let sandbox = Sandbox::applied();
+    for (arguments, code) in [
+        (["plan", "--offline", "mysql"], 6),
+        (["status", "--url", "mysql://root@host/app"], 2),
+    ] {
+        let ran = sandbox.run(arguments).ends_with(code);
+        assert!(!ran.stderr.contains("feature"), "{ran:#?}");
+    }
+}

@@ -39,6 +39,14 @@ impl Held {
         }
     }
 
+    /// The server's process that has the lock; none behind a pooler, where it changes.
+    pub fn process(&self) -> Option<&str> {
+        match &self.kept {
+            Kept::Session { process, .. } => Some(process),
+            Kept::Lease { .. } => None,
+        }
+    }
+
     /// The statement that opens every unit: it keeps a successor from raising the fence until the unit
     /// ended, and fails where one has, or where the connection is not the one that has the lock.
     pub fn fence(&self, place: &Place) -> String {

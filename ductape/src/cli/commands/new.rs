@@ -6,7 +6,7 @@ use crate::args::New;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::files::Source;
-use crate::output::{Answer, printable};
+use crate::output::{Answer, printable, tell_aside};
 use ductape::{ErrorKind, Migration, Tag};
 use serde::Serialize;
 use serde_json::json;
@@ -39,6 +39,10 @@ pub fn run(context: &Context, new: &New) -> Result<Answer, Failure> {
                 tag: &tag,
                 name: tag.name(),
             };
+            if operations.is_empty() && !context.json() {
+                // It is an aside: nobody fails because it cannot be told.
+                let _ = tell_aside("it has no operations yet: fill `up` before the next command");
+            }
             return context.answer(&document, |_| printable(&shown));
         }
         // Somebody made one of the same name within the same second.
