@@ -331,11 +331,15 @@ impl Error {
     /// What a held lock is told as.
     pub fn locked(holder: Option<&Holder>, waited: std::time::Duration) -> Self {
         let who = holder.map_or_else(|| "another runner".to_owned(), Holder::describe);
+        let with_its_connection = holder.is_some_and(|holder| holder.lease_ms.is_none());
         Self::of(
             ErrorKind::Locked,
             format!("the lock is held by {who}; waited {} s", waited.as_secs()),
         )
-        .hint("wait for it to end; if it is dead, its lock ends by itself with its lease")
+        .hint(match with_its_connection {
+            true => "wait for it to end; if it is dead, its lock ends as soon as the server has ended what it began",
+            false => "wait for it to end; if it is dead, its lock ends by itself with its lease",
+        })
     }
 
     /// Something that cannot be, unless Ductape is wrong.
@@ -380,8 +384,8 @@ impl From<DbError> for Error {
         };
         let (message, hint) = match kind {
             ErrorKind::Interrupted => (
-                "interrupted; the statement under way was broken off and taken back".to_owned(),
-                Some("`ductape up` goes on from there"),
+                "interrupted; the statement under way was broken off".to_owned(),
+                Some("`ductape up` goes on from there, and clears up what it may have left"),
             ),
             ErrorKind::Locked => (
                 error.message,

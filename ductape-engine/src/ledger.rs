@@ -7,6 +7,7 @@ use ductape_core::schema::NativeDefinition;
 use ductape_core::{Checksum, Collection, Direction, Migration, Name, Operation, Step, Tag};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// The format of the ledger that this version writes.
@@ -306,6 +307,27 @@ impl LastApplied {
             name: entry.tag.name().to_owned(),
             applied_at: entry.applied_at.clone(),
         })
+    }
+}
+
+impl Put {
+    /// The same write, saying how long the migration took, where it says nothing of that yet and there is
+    /// something to say: a unit's writes are made before it runs.
+    pub fn lasting(&self, duration_ms: u64) -> Cow<'_, Self> {
+        let mut put = Cow::Borrowed(self);
+        let said = match self {
+            Put::Insert(entry) => entry.duration_ms,
+            Put::Log(line) => line.duration_ms,
+            _ => duration_ms,
+        };
+        if said == 0 && duration_ms > 0 {
+            match put.to_mut() {
+                Put::Insert(entry) => entry.duration_ms = duration_ms,
+                Put::Log(line) => line.duration_ms = duration_ms,
+                _ => {}
+            }
+        }
+        put
     }
 }
 

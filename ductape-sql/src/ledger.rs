@@ -69,7 +69,7 @@ pub(crate) fn put_sql<Q: Quoting>(names: &LedgerNames, put: &Put) -> String {
     let text = Sql::new::<Q>();
     match put {
         Put::Insert(entry) => inserts::<Q>(names, &[entry]),
-        Put::Update(entry) => columns(
+        Put::Update(entry) => columns::<Q>(
             names
                 .table(text.words("UPDATE "), &names.migrations)
                 .words(" SET (")
@@ -213,7 +213,15 @@ pub(crate) fn damaged(what: &str) -> Error {
         .hint("the row was changed by hand or is damaged; restore it from a backup")
 }
 
-fn columns(text: Sql, entry: &Entry) -> Sql {
+/// How long it took; what is not known yet the database may know when it comes to it.
+fn took<Q: Quoting>(text: Sql, duration_ms: u64) -> Sql {
+    match Q::TOOK {
+        Some(took) if duration_ms == 0 => text.words(took),
+        _ => text.number(duration_ms),
+    }
+}
+
+fn columns<Q: Quoting>(text: Sql, entry: &Entry) -> Sql {
     let text = text
         .number(entry.seq)
         .words(", ")
@@ -231,7 +239,7 @@ fn columns(text: Sql, entry: &Entry) -> Sql {
         .words(", ")
         .text(&entry.down)
         .words(", ");
-    optional(text, entry.plan.as_deref())
+    let text = optional(text, entry.plan.as_deref())
         .words(", ")
         .text(&progress(&entry.progress))
         .words(", ")
@@ -240,9 +248,9 @@ fn columns(text: Sql, entry: &Entry) -> Sql {
         .number(entry.steps_total)
         .words(", ")
         .text(&entry.applied_at)
-        .words(", ")
-        .number(entry.duration_ms)
-        .words(", ")
+        .words(", ");
+    let text = took::<Q>(text, entry.duration_ms);
+    text.words(", ")
         .text(&entry.applied_by)
         .words(", ")
         .text(&entry.tool_version)
@@ -256,12 +264,12 @@ fn logs<Q: Quoting>(names: &LedgerNames, lines: &[&LogLine]) -> String {
         .words(LOG_COLUMNS)
         .words(") VALUES ")
         .each(", ", lines, |text, line| {
-            log_values(text.words("("), line).words(")")
+            log_values::<Q>(text.words("("), line).words(")")
         })
         .finish()
 }
 
-fn log_values(text: Sql, line: &LogLine) -> Sql {
+fn log_values<Q: Quoting>(text: Sql, line: &LogLine) -> Sql {
     let text = text
         .text(&line.at)
         .words(", ")
@@ -272,9 +280,8 @@ fn log_values(text: Sql, line: &LogLine) -> Sql {
         .text(&line.actor)
         .words(", ")
         .text(&line.host)
-        .words(", ")
-        .number(line.duration_ms)
         .words(", ");
+    let text = took::<Q>(text, line.duration_ms).words(", ");
     optional(text, line.detail.as_deref())
 }
 
@@ -331,11 +338,11 @@ pub(crate) fn values_of<Q: Quoting>(puts: &[Put]) -> Option<(&'static str, usize
             },
             ..,
         ] => {
-            let text = log_values(columns(text, entry).words(", "), line).words(", ");
+            let text = log_values::<Q>(columns::<Q>(text, entry).words(", "), line).words(", ");
             ("unit", 3, state_values(text, key, value).finish())
         }
-        [Put::Insert(entry), ..] => ("entry", 1, columns(text, entry).finish()),
-        [Put::Log(line), ..] => ("log", 1, log_values(text, line).finish()),
+        [Put::Insert(entry), ..] => ("entry", 1, columns::<Q>(text, entry).finish()),
+        [Put::Log(line), ..] => ("log", 1, log_values::<Q>(text, line).finish()),
         [
             Put::State {
                 key,
@@ -355,7 +362,7 @@ fn inserts<Q: Quoting>(names: &LedgerNames, entries: &[&Entry]) -> String {
         .words(ENTRY_COLUMNS)
         .words(") VALUES ")
         .each(", ", entries, |text, entry| {
-            columns(text.words("("), entry).words(")")
+            columns::<Q>(text.words("("), entry).words(")")
         })
         .finish()
 }

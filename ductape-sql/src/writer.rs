@@ -9,6 +9,8 @@ pub trait Quoting {
     /// Whether a text with a backslash is marked (`E'a\\b'`), so that it is the same whatever the
     /// session makes of backslashes.
     const MARKS_BACKSLASHES: bool = false;
+    /// The milliseconds since the unit began, where the database knows them.
+    const TOOK: Option<&'static str> = None;
 }
 
 /// An SQL text under construction. Words come from the program alone; names, texts and expressions each

@@ -53,6 +53,34 @@ async fn everything(file: &File) -> Vec<String> {
     all
 }
 
+#[tokio::test]
+async fn the_history_says_how_long_each_migration_took() {
+    let slow = r#"[{"type": "raw", "backend": "sqlite", "statement":
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000000) SELECT count(*) FROM n"}]"#;
+    let index = r#"[{"type": "createIndex", "collection": "large", "index": {"name": "by_n", "fields": ["n", "m"]}}]"#;
+    let large = r#"[{"type": "createCollection", "name": "large", "fields": {"n": "text", "m": "integer"}}]"#;
+    let [slow, index] = [migration(4, "slow", slow), migration(5, "index_it", index)];
+    let (file, engine) = applied(&[&migration(3, "large", large), &slow]).await;
+    file.sql(
+        "INSERT INTO large WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200000) \
+         SELECT hex(randomblob(20)), i FROM n",
+    )
+    .await;
+    engine.up(&index).await.unwrap();
+    let history = engine.history().await.unwrap();
+    let log = engine.log().await.unwrap();
+    for (name, at_least) in [("slow", 20), ("index_it", 20)] {
+        let entry = history.iter().find(|entry| entry.name == name).unwrap();
+        assert!(
+            entry.duration_ms >= at_least,
+            "{name}: {}",
+            entry.duration_ms
+        );
+        let line = log.iter().find(|line| line.tag == entry.tag.to_string());
+        assert_eq!(line.unwrap().duration_ms, entry.duration_ms);
+    }
+}
+
 /// Every call that goes by the second entry.
 async fn every_call(engine: &MigrationEngine) -> Vec<(&'static str, Result<(), Error>)> {
     let [a, b, c] = three();

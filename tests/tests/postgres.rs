@@ -674,6 +674,32 @@ async fn what_the_server_cannot_compare_is_refused_before_anything_is_touched() 
     assert!(database.engine().log().await.unwrap().is_empty());
 }
 
+#[tokio::test]
+async fn the_history_says_how_long_each_migration_took() {
+    let mut scene = Scene::new().await;
+    scene
+        .run("CREATE FUNCTION slowly() RETURNS integer LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.3); RETURN 1; END'")
+        .await;
+    scene
+        .run("CREATE TABLE there (id integer); INSERT INTO there VALUES (1)")
+        .await;
+    let slow = migration("slow").add_field("there", integer("n").default_expression("slowly()"));
+    // They share a message, and each is timed by itself.
+    let engine = scene.database().await.engine();
+    let all = set([
+        table(0, "quick"),
+        tagged(1, slow.build()),
+        table(2, "quick_again"),
+    ]);
+    engine.up_all(&all).await.unwrap();
+    let history = engine.history().await.unwrap();
+    let took: Vec<bool> = history.iter().map(|e| e.duration_ms >= 300).collect();
+    assert_eq!(took, [false, true, false], "{history:#?}");
+    let log = engine.log().await.unwrap();
+    let logged: Vec<bool> = log.iter().map(|line| line.duration_ms >= 300).collect();
+    assert_eq!(logged, took, "{log:#?}");
+}
+
 /// Applies a migration, has its statement, which has this text, broken off, and gives how that ended.
 async fn broken_off(scene: &mut Scene, migration: &Migration, text: &str) -> ductape::Error {
     let flag = Arc::new(AtomicBool::new(false));

@@ -23,6 +23,13 @@ const MOST_BYTES: usize = 256 * 1024;
 /// From how many units on the server plans what they have in common only once.
 const WORTH_PLANNING: usize = 8;
 
+/// Notes when the unit began, for the ledger to say how long it took.
+const BEGAN: &str =
+    "SELECT set_config('ductape.began', extract(epoch FROM clock_timestamp())::text, true)";
+
+/// The same for a unit whose commit does not wait for the disk.
+const BEGIN_LATER: &str = "SELECT set_config('ductape.began', extract(epoch FROM clock_timestamp())::text, true), set_config('synchronous_commit', 'off', true)";
+
 /// What a statement of a message is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Part {
@@ -118,8 +125,8 @@ impl<'s> Batch<'s> {
             None => self.held.fence(self.place),
         };
         self.add(Part::Fence, &fence);
-        if later {
-            self.add(Part::Opening, "SET LOCAL synchronous_commit = off");
+        if self.keeps_session() {
+            self.add(Part::Opening, if later { BEGIN_LATER } else { BEGAN });
         }
         let mut mark = None;
         if raw {

@@ -14,13 +14,20 @@ pub(super) async fn reach(
 ) -> Result<PgConnection, DbError> {
     match tokio::time::timeout(timeout, connect(options)).await {
         Ok(reached) => reached.map_err(|error| not_reached(options, &error)),
-        Err(_) => Err(DbError::connection(format!(
-            "the server at {} did not answer within {} s",
-            address(options),
-            timeout.as_secs()
-        ))),
+        Err(_) => {
+            let mut error = DbError::connection(format!(
+                "the server at {} did not answer within {} s",
+                address(options),
+                timeout.as_secs()
+            ));
+            error.refused = Some(NOBODY_THERE);
+            Err(error)
+        }
     }
 }
+
+/// What to do where nobody answers.
+const NOBODY_THERE: &str = "see that a server runs there and can be reached from here, and that the URL names its host and port";
 
 /// Connects; with the other of TLS and none where the server refuses the first, as far as the mode leaves
 /// it to the server (libpq-ssl).
@@ -94,7 +101,10 @@ fn not_reached(options: &PgConnectOptions, error: &sqlx::Error) -> DbError {
             });
             format!("TLS did not come about: {why}")
         }
-        (None, sqlx::Error::Io(error)) => error.to_string(),
+        (None, sqlx::Error::Io(error)) => {
+            told.refused = Some(NOBODY_THERE);
+            error.to_string()
+        }
         (None, other) => other.to_string(),
     };
     told.message = format!("the server at {place} was not reached: {why}");

@@ -12,6 +12,7 @@ use ductape_engine::backend::{Reader, SessionError, Unit, UnitFailure};
 use ductape_engine::lease::LeaseRow;
 use ductape_engine::ledger::LOCK_KEY;
 use sqlx::AssertSqlSafe;
+use std::time::Instant;
 
 /// A transaction that is open, and what stands around it.
 pub(super) struct Open {
@@ -131,33 +132,39 @@ impl SqliteSession {
         const TEXT: usize = 8 * 1024;
         let setting = units.first().and_then(Unit::setting);
         self.begin(setting).await.map_err(unit_failure)?;
-        let steps = statements(units.iter().flat_map(|unit| &unit.steps));
-        let statements = steps.into_iter().chain(puts_sql::<Sqlite>(
-            &self.names,
-            units.iter().flat_map(|unit| &unit.puts),
-        ));
-        let mut text = String::from("SAVEPOINT ductape_units;\n");
-        for statement in statements {
-            if text.len() + statement.len() > TEXT {
-                if let Err(error) = self.execute(&text).await {
-                    return self
-                        .back_to("ductape_units", setting, error)
-                        .await
-                        .map(|()| false);
-                }
-                text.clear();
-            }
-            text.push_str(&statement);
-            text.push_str(";\n");
+        let started = Instant::now();
+        let mut texts = vec![String::from("SAVEPOINT ductape_units;\n")];
+        fill(
+            &mut texts,
+            statements(units.iter().flat_map(|unit| &unit.steps)),
+            TEXT,
+        );
+        let mut done = self.execute_all(&texts).await;
+        if done.is_ok() {
+            // What they took together is all that is known of each.
+            let each = millis(started) / (units.len().max(1) as u64);
+            let puts = units.iter().flat_map(|unit| &unit.puts);
+            let puts: Vec<_> = puts.map(|put| put.lasting(each)).collect();
+            let mut texts = vec![String::new()];
+            let puts = puts_sql::<Sqlite>(&self.names, puts.iter().map(AsRef::as_ref));
+            let release = std::iter::once("RELEASE ductape_units".to_owned());
+            fill(&mut texts, puts.into_iter().chain(release), TEXT);
+            done = self.execute_all(&texts).await;
         }
-        text.push_str("RELEASE ductape_units");
-        match self.execute(&text).await {
+        match done {
             Ok(()) => Ok(true),
             Err(error) => self
                 .back_to("ductape_units", setting, error)
                 .await
                 .map(|()| false),
         }
+    }
+
+    async fn execute_all(&mut self, texts: &[String]) -> Result<(), DbError> {
+        for text in texts {
+            self.execute(text).await?;
+        }
+        Ok(())
     }
 
     pub(super) fn one_waits(&mut self) {
@@ -191,18 +198,25 @@ impl SqliteSession {
     pub(super) async fn unit(&mut self, unit: &Unit) -> Result<(), UnitFailure> {
         self.begin(unit.setting()).await.map_err(unit_failure)?;
         if is_plain(unit) {
-            // Everything in one request; a failure is found by going through it one by one.
+            // In two requests; a failure is found by going through it one by one.
+            let started = Instant::now();
             let mut text = String::from("SAVEPOINT ductape_unit;\n");
             for statement in statements(&unit.steps) {
                 text.push_str(&statement);
                 text.push_str(";\n");
             }
-            for put in &unit.puts {
-                text.push_str(&put_sql::<Sqlite>(&self.names, put));
-                text.push_str(";\n");
+            let mut done = self.execute(&text).await;
+            if done.is_ok() {
+                let took = millis(started);
+                let mut text = String::new();
+                for put in &unit.puts {
+                    text.push_str(&put_sql::<Sqlite>(&self.names, &put.lasting(took)));
+                    text.push_str(";\n");
+                }
+                text.push_str("RELEASE ductape_unit");
+                done = self.execute(&text).await;
             }
-            text.push_str("RELEASE ductape_unit");
-            match self.execute(&text).await {
+            match done {
                 Ok(()) => return Ok(()),
                 Err(error) => self.back_to("ductape_unit", unit.setting(), error).await?,
             }
@@ -222,6 +236,7 @@ impl SqliteSession {
     pub(super) async fn one_by_one(&mut self, unit: &Unit) -> Result<(), UnitFailure> {
         let failed =
             |step: Option<usize>| move |error: DbError| UnitFailure::Database { step, error };
+        let started = Instant::now();
         self.execute("SAVEPOINT ductape_unit")
             .await
             .map_err(failed(None))?;
@@ -246,13 +261,31 @@ impl SqliteSession {
                 return Err(failed(Some(index))(error));
             }
         }
+        let took = millis(started);
         for put in &unit.puts {
-            let text = put_sql::<Sqlite>(&self.names, put);
+            let text = put_sql::<Sqlite>(&self.names, &put.lasting(took));
             self.execute(&text).await.map_err(failed(None))?;
         }
         self.execute("RELEASE ductape_unit")
             .await
             .map_err(failed(None))
+    }
+}
+
+fn millis(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Puts statements into texts of at most so many bytes, as far as one statement allows.
+fn fill(texts: &mut Vec<String>, statements: impl IntoIterator<Item = String>, most: usize) {
+    for statement in statements {
+        match texts.last_mut() {
+            Some(text) if text.is_empty() || text.len() + statement.len() <= most => {
+                text.push_str(&statement);
+                text.push_str(";\n");
+            }
+            _ => texts.push(statement + ";\n"),
+        }
     }
 }
 
