@@ -693,11 +693,15 @@ async fn the_history_says_how_long_each_migration_took() {
     ]);
     engine.up_all(&all).await.unwrap();
     let history = engine.history().await.unwrap();
-    let took: Vec<bool> = history.iter().map(|e| e.duration_ms >= 300).collect();
-    assert_eq!(took, [false, true, false], "{history:#?}");
     let log = engine.log().await.unwrap();
-    let logged: Vec<bool> = log.iter().map(|line| line.duration_ms >= 300).collect();
-    assert_eq!(logged, took, "{log:#?}");
+    let took: Vec<u64> = history.iter().map(|entry| entry.duration_ms).collect();
+    let logged: Vec<u64> = log.iter().map(|line| line.duration_ms).collect();
+    for each in [took, logged] {
+        let [quick, slow, again] = each.as_slice() else {
+            panic!("{each:?}");
+        };
+        assert!(*slow >= 300 && quick < slow && again < slow, "{each:?}");
+    }
 }
 
 /// Applies a migration, has its statement, which has this text, broken off, and gives how that ended.
