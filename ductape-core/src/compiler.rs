@@ -258,6 +258,8 @@ pub enum Mark {
     Present,
     /// It is there and looks like this, in the backend's own form.
     Like(Value),
+    /// It is there, in a form that only the catalog tells once it is done: as far as the rows allow.
+    AsFarAsRowsAllow,
 }
 
 /// "Was it done?" as data: what the catalog shows of a target before and after a step.
@@ -387,6 +389,12 @@ impl Step {
         self.effects
             .iter()
             .any(|effect| effect.target == Target::Anything)
+    }
+
+    /// Whether only the catalog tells how something is after it.
+    pub fn is_open(&self) -> bool {
+        let open = |effect: &Effect| effect.after == Mark::AsFarAsRowsAllow;
+        self.is_raw() || self.effects.iter().any(open)
     }
 
     /// Whether it stands in a transaction.

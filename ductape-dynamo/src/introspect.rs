@@ -229,7 +229,7 @@ pub(crate) async fn standing(
     };
     let fits = |mark: &Mark| match (mark, &shown) {
         (Mark::Absent, shown) => shown.is_none(),
-        (Mark::Present, shown) => shown.is_some(),
+        (Mark::Present | Mark::AsFarAsRowsAllow, shown) => shown.is_some(),
         (Mark::Like(like), shown) => shown.as_ref() == Some(like),
     };
     Ok(if fits(&effect.after) {

@@ -5,7 +5,7 @@ use crate::backend::Reader;
 use crate::engine::{Rollback, unknown_tag};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ledger::{Entry, EntryQuery, EntryStatus, EntrySummary};
-use crate::prepare::{Prepared, Unprepared, forbid_loss, may_fall_short, prepare};
+use crate::prepare::{Prepared, Unprepared, forbid_loss, prepare};
 use crate::run::{Run, check_guards};
 use ductape_core::difference::Difference;
 use ductape_core::{Direction, Name, Operation, Schema, Tag};
@@ -108,7 +108,7 @@ impl Run<'_> {
 
     async fn run_down(&mut self, mut ready: Prepared, drifted: &Drifted) -> Result<()> {
         self.check_interrupt()?;
-        let open = ready.is_open() || ready.steps.iter().any(may_fall_short);
+        let open = ready.is_open();
         self.note_to_follow(&mut ready, drifted);
         if ready.is_transactional() && open {
             self.transact_by_itself(ready).await?;

@@ -95,7 +95,7 @@ pub(crate) fn prepare(
             let collection = r.operation.collection();
             collection.is_some_and(|name| r.before.has_heirs(name))
         })
-        || direction == Direction::Down && steps.iter().any(may_fall_short)
+        || steps.iter().any(Step::is_open)
         || !before.natives().eq(schema.natives());
     Ok(Prepared {
         migration,
@@ -106,12 +106,6 @@ pub(crate) fn prepare(
         rows,
         followed,
     })
-}
-
-/// Whether what a step brings back may come back otherwise than it was, as far as the rows allow.
-pub(crate) fn may_fall_short(step: &Step) -> bool {
-    let mut risks = step.risks.iter();
-    risks.any(|risk| risk.kind == RiskKind::NotRestored)
 }
 
 /// What a migration makes may be there already. Where this database cannot tell the two apart, or only
@@ -287,10 +281,12 @@ impl Prepared {
             })
     }
 
-    /// Whether the model is open after it until the catalog's mark tells: after raw statements, and
-    /// where native definitions follow a new name or another type, which they do in the database's own way.
+    /// Whether the model is open after it until the catalog's mark tells: after raw statements, where native
+    /// definitions follow a new name or another type, which they do in the database's own way, and where
+    /// something comes back as far as rows allow.
     pub fn is_open(&self) -> bool {
-        self.resolved.iter().any(|r| match &r.operation {
+        let step = self.steps.iter().any(Step::is_open);
+        step || self.resolved.iter().any(|r| match &r.operation {
             Operation::Raw(_) | Operation::Restore(_) => true,
             Operation::RenameCollection(rename) => {
                 r.before.natives_about(&rename.from).next().is_some()

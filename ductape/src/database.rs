@@ -73,15 +73,17 @@ impl Database {
             let backend = ductape_dynamo::DynamoBackend::connect(url).await?;
             return Ok(Self::from_backend(Arc::new(backend)));
         }
-        let (message, hint) = match scheme {
-            "sqlite" | "postgres" | "postgresql" | "dynamodb" => {
-                let feature = scheme.trim_end_matches("ql");
-                (
-                    format!("this program was built without {feature}"),
-                    format!("build it with the feature `{feature}`"),
-                )
-            }
-            _ => (
+        let feature = match scheme {
+            "postgresql" => Some("postgres"),
+            known @ ("sqlite" | "postgres" | "dynamodb") => Some(known),
+            _ => None,
+        };
+        let (message, hint) = match feature {
+            Some(feature) => (
+                format!("this program was built without {feature}"),
+                format!("build it with the feature `{feature}`"),
+            ),
+            None => (
                 format!("no database is reached by {scheme:?}"),
                 "a URL looks like sqlite://app.db or postgres://user@host/app".to_owned(),
             ),

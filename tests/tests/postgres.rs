@@ -579,6 +579,39 @@ async fn a_type_changes_under_a_view_which_comes_back_with_all_that_belongs_to_i
     assert_eq!(scene.ask(kind).await, "b");
 }
 
+/// The rows that a key pointed at are gone for good: it comes back for those to come, and goes like any other.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_came_back_as_far_as_rows_allow_is_on_record_so_and_can_go() {
+    let mut scene = Scene::new().await;
+    scene
+        .run("CREATE TABLE parents (id integer PRIMARY KEY); CREATE TABLE children (id integer PRIMARY KEY, parent integer); \
+              INSERT INTO parents VALUES (1); INSERT INTO children VALUES (1, 1)")
+        .await;
+    let points = migration("points").add_constraint(
+        "children",
+        foreign_key(["parent"])
+            .references("parents", ["id"])
+            .name("fk_parent"),
+    );
+    let gone = migration("gone").drop_collection("parents").cascade();
+    let [points, gone] = [tagged(0, points.build()), tagged(1, gone.build())];
+    let both = set([points, gone.clone()]);
+    let engine = scene.database().await.engine();
+    engine.up_all(&both).await.unwrap();
+    engine.down(&gone).await.unwrap();
+    let valid = "SELECT convalidated FROM pg_constraint WHERE conname = 'fk_parent'";
+    assert_eq!(scene.ask(valid).await, "false");
+    assert!(engine.verify().await.unwrap().ok);
+    // There and back again, and then all of it, first in one go with the migration that made the key.
+    engine.up_all(&both).await.unwrap();
+    let last = ductape::engine::Rollback::Last(2);
+    engine.roll_back(&last).await.unwrap();
+    let there = "SELECT count(*) FROM pg_constraint WHERE conname = 'fk_parent'";
+    assert_eq!(scene.ask(there).await, "0");
+    let verification = engine.verify().await.unwrap();
+    assert!(verification.ok, "{:#?}", verification.differences);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn rows_that_would_be_divided_by_zero_are_counted_beforehand() {
     let mut scene = Scene::new().await;

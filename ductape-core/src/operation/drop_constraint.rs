@@ -1,5 +1,8 @@
 use super::drop_index::refuse_if_pointed_at;
-use super::{AddConstraint, Allow, Naming, Operation, SchemaError, after_its_settings, existing};
+use super::{
+    AddConstraint, Allow, Naming, Operation, SchemaError, after_its_settings, existing,
+    without_natives,
+};
 use crate::inverse::{Inverse, Irreversible};
 use crate::json::document;
 use crate::name::Name;
@@ -41,6 +44,18 @@ impl DropConstraint {
         before: &Schema,
         _: &Naming,
     ) -> Result<Option<Vec<Operation>>, SchemaError> {
+        let collection = existing(before, &self.collection)?;
+        if collection.constraint(&self.constraint).is_none() {
+            // The model has no words for some constraints; they go as they are.
+            let native = before.natives_with_dependants(|native| {
+                native.kind == "constraint"
+                    && native.name == self.constraint
+                    && native.on.as_ref() == Some(&self.collection)
+            });
+            if let Some(gone) = without_natives(before, native) {
+                return Ok(Some(vec![gone]));
+            }
+        }
         let without = self.without(before)?;
         refuse_if_pointed_at(before, &without)?;
         Ok(after_its_settings(

@@ -23,13 +23,6 @@ const MOST_BYTES: usize = 256 * 1024;
 /// From how many units on the server plans what they have in common only once.
 const WORTH_PLANNING: usize = 8;
 
-/// Notes when the unit began, for the ledger to say how long it took.
-const BEGAN: &str =
-    "SELECT set_config('ductape.began', extract(epoch FROM clock_timestamp())::text, true)";
-
-/// The same for a unit whose commit does not wait for the disk.
-const BEGIN_LATER: &str = "SELECT set_config('ductape.began', extract(epoch FROM clock_timestamp())::text, true), set_config('synchronous_commit', 'off', true)";
-
 /// What a statement of a message is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Part {
@@ -121,13 +114,10 @@ impl<'s> Batch<'s> {
         self.add(Part::Opening, "BEGIN");
         self.settle();
         let fence = match self.client.planned.fence() {
-            Some(fence) => fence,
-            None => self.held.fence(self.place),
+            Some(fence) if later => fence,
+            _ => self.held.fence_of_unit(self.place, later),
         };
         self.add(Part::Fence, &fence);
-        if self.keeps_session() {
-            self.add(Part::Opening, if later { BEGIN_LATER } else { BEGAN });
-        }
         let mut mark = None;
         if raw {
             self.add(Part::Opening, CATALOG_MARK);

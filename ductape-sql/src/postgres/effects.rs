@@ -123,6 +123,14 @@ pub(crate) fn constraint_made(collection: &Name, name: &Name) -> Effect {
     Effect::made(constraint(collection, name))
 }
 
+/// What an effect is where rows may be in the way of the whole.
+pub(crate) fn as_far_as_rows_allow(effect: Effect) -> Effect {
+    Effect {
+        after: Mark::AsFarAsRowsAllow,
+        ..effect
+    }
+}
+
 pub(crate) fn constraint_gone(collection: &Name, name: &Name) -> Effect {
     gone(constraint(collection, name))
 }

@@ -28,17 +28,12 @@ impl Compilation<'_> {
             return;
         }
         if self.points_at_what_lost_its_rows(constraint) {
-            let effect = effects::constraint_made(name, called);
+            let effect = effects::as_far_as_rows_allow(effects::constraint_made(name, called));
             let statement = add_as_far_as_rows_allow(
                 &add_constraint(name, constraint),
                 &add_not_valid(name, constraint),
             );
-            let step = self.step(at, statement);
-            step.effects.push(effect);
-            if let Some(references) = constraint.references() {
-                step.risks
-                    .push(comes_back_not_valid(called, name, &references.table));
-            }
+            self.step(at, statement).effects.push(effect);
             return;
         }
         let guards = constraint_guards(collection, constraint);

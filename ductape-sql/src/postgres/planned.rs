@@ -29,7 +29,7 @@ impl Planned {
         let mut statements = vec![format!(
             "PREPARE {} AS {}",
             self.name("fence"),
-            held.fence(place)
+            held.fence_of_unit(place, true)
         )];
         for (name, text) in plannable::<Postgres>(&place.names) {
             statements.push(format!("PREPARE {} AS {text}", self.name(name)));
@@ -42,7 +42,7 @@ impl Planned {
         self.ready = false;
     }
 
-    /// The call of the fence.
+    /// The call of the fence of a unit that leaves it to a later one to wait for the disk.
     pub fn fence(&self) -> Option<String> {
         self.ready
             .then(|| format!("EXECUTE {}", self.name("fence")))

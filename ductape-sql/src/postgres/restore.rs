@@ -72,13 +72,16 @@ impl Compilation<'_> {
                 continue;
             }
             self.check_native_key(at, native);
-            let effect = effects::native_made(native);
-            let definition = match self.lost_its_rows(native) {
-                true => add_as_far_as_rows_allow(
-                    &native.definition,
-                    &format!("{} NOT VALID", native.definition),
+            let made = effects::native_made(native);
+            let (definition, effect) = match self.lost_its_rows(native) {
+                true => (
+                    add_as_far_as_rows_allow(
+                        &native.definition,
+                        &format!("{} NOT VALID", native.definition),
+                    ),
+                    effects::as_far_as_rows_allow(made),
                 ),
-                false => native.definition.clone(),
+                false => (native.definition.clone(), made),
             };
             self.step(at, definition).effects.push(effect);
         }

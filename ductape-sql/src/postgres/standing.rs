@@ -125,7 +125,7 @@ fn judge(session: &PostgresSession, effect: &Effect, shown: &Shown) -> Standing 
 fn matches(mark: &Mark, shown: &Shown) -> bool {
     match mark {
         Mark::Absent => matches!(shown, Shown::Absent),
-        Mark::Present => !matches!(shown, Shown::Absent),
+        Mark::Present | Mark::AsFarAsRowsAllow => !matches!(shown, Shown::Absent),
         Mark::Like(value) => match (shown, value.get("validated")) {
             (Shown::Constraint { validated }, Some(Value::Bool(wanted))) => validated == wanted,
             _ => false,

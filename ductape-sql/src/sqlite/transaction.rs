@@ -153,10 +153,7 @@ impl SqliteSession {
         }
         match done {
             Ok(()) => Ok(true),
-            Err(error) => self
-                .back_to("ductape_units", setting, error)
-                .await
-                .map(|()| false),
+            Err(error) => self.back_to(setting, error).await.map(|()| false),
         }
     }
 
@@ -176,14 +173,13 @@ impl SqliteSession {
     /// Goes back to a savepoint, so that what failed can be gone through one by one. Where the error ended
     /// the transaction itself (a full disk, say), what waited in it to be committed is gone with it, and
     /// the error is that of the run.
-    pub(super) async fn back_to(
+    async fn back_to(
         &mut self,
-        savepoint: &str,
         setting: Option<&Setting>,
         error: DbError,
     ) -> Result<(), UnitFailure> {
-        let back = format!("ROLLBACK TO {savepoint};\nRELEASE {savepoint}");
-        if self.execute(&back).await.is_ok() {
+        let back = "ROLLBACK TO ductape_units;\nRELEASE ductape_units";
+        if self.execute(back).await.is_ok() {
             return Ok(());
         }
         let waiting = self.open.as_ref().is_some_and(|open| open.waiting);
@@ -196,31 +192,11 @@ impl SqliteSession {
 
     /// One unit, in a savepoint.
     pub(super) async fn unit(&mut self, unit: &Unit) -> Result<(), UnitFailure> {
-        self.begin(unit.setting()).await.map_err(unit_failure)?;
-        if is_plain(unit) {
-            // In two requests; a failure is found by going through it one by one.
-            let started = Instant::now();
-            let mut text = String::from("SAVEPOINT ductape_unit;\n");
-            for statement in statements(&unit.steps) {
-                text.push_str(&statement);
-                text.push_str(";\n");
-            }
-            let mut done = self.execute(&text).await;
-            if done.is_ok() {
-                let took = millis(started);
-                let mut text = String::new();
-                for put in &unit.puts {
-                    text.push_str(&put_sql::<Sqlite>(&self.names, &put.lasting(took)));
-                    text.push_str(";\n");
-                }
-                text.push_str("RELEASE ductape_unit");
-                done = self.execute(&text).await;
-            }
-            match done {
-                Ok(()) => return Ok(()),
-                Err(error) => self.back_to("ductape_unit", unit.setting(), error).await?,
-            }
+        // A failure is found by going through it one by one.
+        if is_plain(unit) && self.together(std::slice::from_ref(unit)).await? {
+            return Ok(());
         }
+        self.begin(unit.setting()).await.map_err(unit_failure)?;
         let one_by_one = self.one_by_one(unit).await;
         if one_by_one.is_err() {
             let back = self

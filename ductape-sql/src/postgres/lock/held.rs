@@ -50,7 +50,26 @@ impl Held {
     /// The statement that opens every unit: it keeps a successor from raising the fence until the unit
     /// ended, and fails where one has, or where the connection is not the one that has the lock.
     pub fn fence(&self, place: &Place) -> String {
-        let text = sql().words("SELECT 1 / count(*) FROM (SELECT FROM ");
+        self.fence_with(place, sql().words("SELECT 1 / count(*)"))
+    }
+
+    /// The same for a unit that tells how long it took, and may leave it to a later one to wait for the
+    /// disk. Where the session is not kept it does neither.
+    pub fn fence_of_unit(&self, place: &Place, later: bool) -> String {
+        let mut text = sql().words("SELECT 1 / count(*)");
+        if self.lease().is_none() {
+            text = text.words(
+                ", set_config('ductape.began', extract(epoch FROM clock_timestamp())::text, true)",
+            );
+            if later {
+                text = text.words(", set_config('synchronous_commit', 'off', true)");
+            }
+        }
+        self.fence_with(place, text)
+    }
+
+    fn fence_with(&self, place: &Place, text: Sql) -> String {
+        let text = text.words(" FROM (SELECT FROM ");
         let text = place
             .names
             .table(text, &place.names.state)
