@@ -85,7 +85,7 @@ fn database_of(url: &str, folder: &Path, case: &str) -> String {
 }
 
 /// Makes a database, from wherever it is called.
-fn create_database(url: &str, name: &str) {
+pub fn create_database(url: &str, name: &str) {
     let (url, statement) = (url.to_owned(), format!("CREATE DATABASE {name}"));
     let made = std::thread::spawn(move || {
         tokio::runtime::Builder::new_current_thread()

@@ -5,6 +5,7 @@
     reason = "what a test cannot set up has failed"
 )]
 
+use crate::databases::create_database;
 use crate::servers;
 use ductape::builder::prelude::*;
 use ductape::{Database, Migration, MigrationSet};
@@ -35,8 +36,7 @@ impl Scene {
     pub async fn new() -> Self {
         let server = servers::postgres().unwrap();
         let name = database_name();
-        let mut admin = PgConnection::connect(&server.url).await.unwrap();
-        run(&mut admin, &format!("CREATE DATABASE {name}")).await;
+        create_database(&server.url, &name);
         let (base, _) = server.url.rsplit_once('/').unwrap();
         let url = format!("{base}/{name}");
         let other = PgConnection::connect(&url).await.unwrap();

@@ -13,6 +13,7 @@ use ductape::engine::ledger::Put;
 use ductape::engine::{Actor, EngineOptions, Patience};
 use ductape::{Database, ErrorKind};
 use ductape_core::{Statement, Step};
+use ductape_tests::databases::create_database;
 use ductape_tests::scene::{ask, database_name, run, set, table, tagged, until};
 use ductape_tests::servers::{self, Server};
 use sqlx::postgres::PgConnectOptions;
@@ -38,7 +39,7 @@ impl Scene {
     async fn behind(server: Server) -> Self {
         let mut through = pooled_connection(&server.url).await;
         let name = database_name();
-        run(&mut through, &format!("CREATE DATABASE {name}")).await;
+        create_database(&server.url, &name);
         let port = ask(&mut through, "inet_server_port()").await;
         let (base, _) = server.url.rsplit_once('/').unwrap();
         let direct = format!("postgres://postgres@127.0.0.1:{port}/{name}");

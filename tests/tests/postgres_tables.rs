@@ -1,10 +1,8 @@
 //! How long it takes to read a large schema of PostgreSQL; by itself, so that no other test is in its way.
 #![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 
-use ductape::Database;
 use ductape_core::{Name, Schema};
-use ductape_tests::servers;
-use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use ductape_tests::scene::Scene;
 use std::time::{Duration, Instant};
 
 /// A key, a default, a number, a moment, a foreign key to the table before, a check and an index.
@@ -16,16 +14,9 @@ const TABLES: &str = "DO $$ BEGIN FOR i IN 1..1000 LOOP \
 
 #[tokio::test]
 async fn a_thousand_tables_are_read_within_a_second() {
-    let server = servers::postgres().unwrap();
-    let mut other = PgConnection::connect(&server.url).await.unwrap();
-    let name = format!("tables_{}", std::process::id());
-    let create = AssertSqlSafe(format!("CREATE DATABASE {name}"));
-    other.execute(create).await.unwrap();
-    let (base, _) = server.url.rsplit_once('/').unwrap();
-    let url = format!("{base}/{name}");
-    let mut other = PgConnection::connect(&url).await.unwrap();
-    other.execute(TABLES).await.unwrap();
-    let engine = Database::connect(&url).await.unwrap().engine();
+    let mut scene = Scene::new().await;
+    scene.run(TABLES).await;
+    let engine = scene.database().await.engine();
     // The best of a few: what else the machine does is not what is measured.
     let mut took = Duration::MAX;
     let mut schema = Schema::new();

@@ -8,10 +8,10 @@
     reason = "tests"
 )]
 
+use ductape::Migration;
 use ductape::builder::prelude::*;
-use ductape::{Database, Migration};
 use ductape_core::Problems;
-use ductape_tests::servers;
+use ductape_tests::scene::Scene;
 use libtest_mimic::{Arguments, Failed, Trial};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use std::io::{BufRead, BufReader, Write};
@@ -104,27 +104,18 @@ fn changes() -> Result<Vec<Migration>, Problems> {
 }
 
 async fn nobody_waits_long() -> Result<(), Failed> {
-    let server = servers::postgres()?;
-    let name = format!("writers_{}", std::process::id());
-    let mut admin = PgConnection::connect(&server.url).await?;
-    let make = format!("CREATE DATABASE {name}");
-    sqlx::raw_sql(AssertSqlSafe(make))
-        .execute(&mut admin)
-        .await?;
-    let (base, _) = server.url.rsplit_once('/').unwrap();
-    let url = format!("{base}/{name}");
-    let mut connection = PgConnection::connect(&url).await?;
-    sqlx::raw_sql(AssertSqlSafe(format!(
-        "CREATE TABLE busy (id integer PRIMARY KEY, kind integer, name text);
-         INSERT INTO busy SELECT n, 1, 'row ' || n FROM generate_series(1, {ROWS}) n"
-    )))
-    .execute(&mut connection)
-    .await?;
+    let mut scene = Scene::new().await;
+    scene
+        .run(&format!(
+            "CREATE TABLE busy (id integer PRIMARY KEY, kind integer, name text);
+             INSERT INTO busy SELECT n, 1, 'row ' || n FROM generate_series(1, {ROWS}) n"
+        ))
+        .await;
 
     let mut writers = Vec::new();
     for number in 1..=2_u32 {
         let mut writer = Command::new(std::env::current_exe()?)
-            .env("DUCTAPE_WRITER_URL", &url)
+            .env("DUCTAPE_WRITER_URL", &scene.url)
             .env("DUCTAPE_WRITER_FROM", (number * 100 * ROWS).to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -135,7 +126,7 @@ async fn nobody_waits_long() -> Result<(), Failed> {
         assert_eq!(line, "writing\n");
         writers.push((writer, said));
     }
-    let engine = Database::connect(&url).await?.engine();
+    let engine = scene.database().await.engine();
     let migrations = changes()?;
     for migration in &migrations {
         engine.up(migration).await?;
@@ -154,6 +145,5 @@ async fn nobody_waits_long() -> Result<(), Failed> {
         assert!(writes.parse::<u32>()? > 100, "only {writes} writes");
         assert!(slowest < LOCK_TIMEOUT, "a write took {slowest:?}");
     }
-    drop(connection);
     Ok(())
 }

@@ -14,7 +14,7 @@ const LOOK: Duration = Duration::from_millis(100);
 const LIMIT: Duration = Duration::from_secs(2);
 
 /// What breaks off the statements of one process of the server. Shown by
-/// `a_statement_is_broken_off_on_the_server` in `tests/tests/postgres.rs`.
+/// `a_statement_is_broken_off_on_the_server` in `tests/tests/postgres/alone.rs`.
 pub(super) struct BreakOff {
     pub flag: Arc<AtomicBool>,
     pub backend: PostgresBackend,
