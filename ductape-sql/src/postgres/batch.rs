@@ -10,7 +10,6 @@ use super::dialect::sql;
 use super::lock::{FENCE_DOWN, Held};
 use super::place::Place;
 use crate::ledger::{LedgerNames, put_sql};
-use ductape_core::compiler::Target;
 use ductape_core::expression::tokens;
 use ductape_core::{Name, Step};
 use ductape_engine::backend::{GuardAnswer, Unit, UnitFailure};
@@ -105,7 +104,7 @@ impl<'s> Batch<'s> {
     }
 
     async fn unit(&mut self, unit: &Unit) -> Result<(), Stopped> {
-        let raw = unit.steps.iter().any(is_raw);
+        let raw = unit.steps.iter().any(Step::is_raw);
         let later = !raw && self.keeps_session();
         if raw || unit.steps.iter().any(is_waited_for) {
             // Its message ends within it, and not with a commit.
@@ -304,13 +303,6 @@ fn is_several(text: &str) -> bool {
     let text = text.trim_end().trim_end_matches(';');
     let block = tokens(text).next().is_some_and(|word| word.is_word("DO"));
     !block && tokens(text).any(|token| token.is_symbol(";"))
-}
-
-/// Whether a step is a text that the migration's author wrote.
-pub(super) fn is_raw(step: &Step) -> bool {
-    step.effects
-        .iter()
-        .any(|effect| effect.target == Target::Anything)
 }
 
 /// What a guard's question answered: how many rows, and a few of them.

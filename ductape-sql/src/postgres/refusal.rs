@@ -8,11 +8,10 @@ use ductape_engine::DbError;
 /// The error of a step. Where the server kept Ductape's own statement from breaking something, it is a
 /// refusal; what a raw statement does is its author's.
 pub(super) fn told(step: &Step, error: DbError) -> DbError {
-    let has = |is_meant: fn(&Target) -> bool| step.effects.iter().any(|e| is_meant(&e.target));
-    let raw = has(|target| matches!(target, Target::Anything));
-    let converts = has(|target| matches!(target, Target::Field { .. }));
+    let mut effects = step.effects.iter();
+    let converts = effects.any(|effect| matches!(effect.target, Target::Field { .. }));
     match error.code.as_deref() {
-        _ if raw => error,
+        _ if step.is_raw() => error,
         // So the types of extensions, hstore among them, tell of a text that is none of theirs.
         Some("XX000") if converts => error.refused(MEND_ROWS),
         code => match code.and_then(hint) {

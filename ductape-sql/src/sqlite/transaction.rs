@@ -5,8 +5,7 @@ use super::dialect::{Sqlite, sql};
 use super::session::SqliteSession;
 use super::statements::statements;
 use crate::ledger::{put_sql, puts_sql};
-use ductape_core::Step;
-use ductape_core::compiler::{Setting, Target};
+use ductape_core::compiler::Setting;
 use ductape_engine::DbError;
 use ductape_engine::backend::{Reader, SessionError, Unit, UnitFailure};
 use ductape_engine::lease::LeaseRow;
@@ -230,7 +229,7 @@ impl SqliteSession {
             let text = step.shown().to_string();
             if let Err(error) = self.execute(&text).await {
                 // What no guard foresaw is counted by the database, and all the same refused.
-                let error = match is_constraint(&error) && !is_raw(step) {
+                let error = match is_constraint(&error) && !step.is_raw() {
                     true => error.refused("mend the rows that it names with an update before it"),
                     false => error,
                 };
@@ -276,11 +275,5 @@ pub(super) fn unit_failure(error: SessionError) -> UnitFailure {
 pub(super) fn is_plain(unit: &Unit) -> bool {
     unit.steps
         .iter()
-        .all(|step| step.guards.is_empty() && !is_raw(step))
-}
-
-pub(super) fn is_raw(step: &Step) -> bool {
-    step.effects
-        .iter()
-        .any(|effect| effect.target == Target::Anything)
+        .all(|step| step.guards.is_empty() && !step.is_raw())
 }
