@@ -176,3 +176,38 @@ async fn what_the_server_cannot_compare_is_refused_before_anything_is_touched() 
     assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
     assert!(database.engine().log().await.unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn an_enum_of_others_comes_back_from_one_of_ours() {
+    let mut scene = Scene::new().await;
+    scene
+        .run("CREATE TYPE status AS ENUM ('open', 'closed'); CREATE TABLE orders (id integer PRIMARY KEY, status status); \
+              INSERT INTO orders VALUES (1, 'open')")
+        .await;
+    let db = scene.database().await;
+    let ours = change().to_type(types::enumeration(["open", "closed"]));
+    let modified = db
+        .schema()
+        .modify_field("orders", "status", ours)
+        .await
+        .unwrap();
+    let kind = "SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = 'orders'::regclass AND attname = 'status'";
+    assert_eq!(scene.ask(kind).await, "orders_status");
+    db.engine().down(&modified.migration).await.unwrap();
+    assert_eq!(scene.ask(kind).await, "status");
+    assert_eq!(scene.ask("SELECT status FROM orders").await, "open");
+}
+
+/// Types of extensions tell of such a text as of an error of their own.
+#[tokio::test]
+async fn a_text_that_is_no_value_of_an_extensions_type_is_a_refusal() {
+    let mut scene = Scene::new().await;
+    scene
+        .run("CREATE EXTENSION hstore; CREATE TABLE t (id integer PRIMARY KEY, h text); INSERT INTO t VALUES (1, 'no pairs')")
+        .await;
+    let db = scene.database().await;
+    let into = change().native("postgresql", "hstore");
+    let error = db.schema().modify_field("t", "h", into).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
+    assert_eq!(scene.ask("SELECT h FROM t").await, "no pairs");
+}
