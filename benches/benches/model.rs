@@ -6,6 +6,10 @@ use ductape::Migration;
 use ductape::core::Schema;
 use ductape_benches::workload;
 
+/// The one that the program has.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() {
     divan::main();
 }

@@ -23,6 +23,11 @@ use failure::Failure;
 use output::{Answer, Style};
 use std::process::ExitCode;
 
+/// A long history is many small objects, which this one makes and frees half as fast again as the one
+/// that comes with Linux.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     secrets::keep_those_of_the_command_line();
     let cli = match Cli::try_parse() {
