@@ -2,8 +2,8 @@
 
 use divan::Bencher;
 use divan::counter::{BytesCount, ItemsCount};
-use ductape::Migration;
 use ductape::core::Schema;
+use ductape::{Migration, Postgres};
 use ductape_benches::workload;
 
 /// The one that the program has.
@@ -23,7 +23,16 @@ fn resolve_and_compile(bencher: Bencher, count: usize) {
         .bench(|| workload::compile(&operations, &mut Schema::new()));
 }
 
-/// The same with a schema of 1,000 tables at hand.
+/// The same for PostgreSQL.
+#[divan::bench(args = [1_000, 10_000, 100_000], sample_count = 10, sample_size = 1)]
+fn resolve_and_compile_for_postgresql(bencher: Bencher, count: usize) {
+    let operations = workload::read(&workload::mixed_operations("t", count));
+    bencher
+        .counter(ItemsCount::new(count))
+        .bench(|| workload::compile_for(&Postgres, &operations, &mut Schema::new()));
+}
+
+/// On SQLite with a schema of 1,000 tables at hand.
 #[divan::bench(args = [1_000, 10_000, 100_000], sample_count = 10, sample_size = 1)]
 fn resolve_and_compile_with_1000_tables(bencher: Bencher, count: usize) {
     let mut schema = Schema::new();

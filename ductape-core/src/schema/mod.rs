@@ -56,8 +56,8 @@ pub struct Schema {
 #[derive(Clone, Default)]
 struct Contents {
     collections: Layered<Name, Arc<Collection>>,
-    /// For each name of an index, in lower case, the collections that have one so called.
-    indexed: Noted,
+    /// For each name of an index or a key, in lower case, the collections that have one so called.
+    relations: Noted,
     seldom: Arc<Seldom>,
 }
 
@@ -267,10 +267,23 @@ impl Schema {
             .chain(self.collection(lower))
     }
 
-    /// The names of the collections that have an index so called, but for the case of ASCII letters.
-    pub fn index_owners(&self, index: &Name) -> impl Iterator<Item = &Name> {
-        let lower = lowered(index);
-        noted(&self.contents.indexed, lower.as_ref().unwrap_or(index))
+    /// The collections that have an index so called, but for the case of ASCII letters.
+    pub fn index_owners(&self, index: &Name) -> impl Iterator<Item = &Arc<Collection>> {
+        let alike = |name: &Name| name.as_str().eq_ignore_ascii_case(index.as_str());
+        self.relation_owners(index)
+            .filter(move |owner| index_names(owner).any(alike))
+    }
+
+    /// The collections that have a primary key or a unique constraint so called.
+    pub fn key_owners(&self, key: &Name) -> impl Iterator<Item = &Arc<Collection>> {
+        self.relation_owners(key)
+            .filter(move |owner| key_names(owner).any(|name| name == key))
+    }
+
+    fn relation_owners(&self, name: &Name) -> impl Iterator<Item = &Arc<Collection>> {
+        let lower = lowered(name);
+        noted(&self.contents.relations, lower.as_ref().unwrap_or(name))
+            .filter_map(|owner| self.collection(owner))
     }
 
     /// The other collections whose foreign keys point at this one, sorted by name.
@@ -306,13 +319,13 @@ impl Contents {
                 self.unlink(old, Some(&collection));
                 self.link(&collection);
             }
-            if !same_index_names(old, &collection) {
-                self.forget_indexes(old, Some(&collection));
-                self.note_indexes(&collection, Some(old));
+            if !relation_names(old).eq(relation_names(&collection)) {
+                self.forget_relations(old, Some(&collection));
+                self.note_relations(&collection, Some(old));
             }
         } else {
             self.link(&collection);
-            self.note_indexes(&collection, None);
+            self.note_relations(&collection, None);
             if let Some(lower) = lowered(&name) {
                 note(&mut self.seldom_mut().alike, lower, &name);
             }
@@ -323,7 +336,7 @@ impl Contents {
     fn remove(&mut self, name: &Name) -> Option<Arc<Collection>> {
         let old = self.collections.get(name).cloned()?;
         self.unlink(&old, None);
-        self.forget_indexes(&old, None);
+        self.forget_relations(&old, None);
         if let Some(lower) = lowered(name) {
             forget(&mut self.seldom_mut().alike, &lower, name);
         }
@@ -349,25 +362,25 @@ impl Contents {
         }
     }
 
-    /// Notes the indexes of a collection that the one before it did not have.
-    fn note_indexes(&mut self, collection: &Collection, old: Option<&Collection>) {
-        for name in index_names(collection) {
-            if !old.is_some_and(|old| has_index(old, name)) {
+    /// Notes the indexes and keys of a collection that the one before it did not have.
+    fn note_relations(&mut self, collection: &Collection, old: Option<&Collection>) {
+        for name in relation_names(collection) {
+            if !old.is_some_and(|old| has_relation(old, name)) {
                 let lower = lowered(name).unwrap_or_else(|| name.clone());
-                note(&mut self.indexed, lower, &collection.name);
+                note(&mut self.relations, lower, &collection.name);
             }
         }
     }
 
-    /// Forgets the indexes of a collection, but for those that the one in its place has, too.
-    fn forget_indexes(&mut self, collection: &Collection, next: Option<&Collection>) {
-        for name in index_names(collection) {
+    /// Forgets the indexes and keys of a collection, but for those that the one in its place has, too.
+    fn forget_relations(&mut self, collection: &Collection, next: Option<&Collection>) {
+        for name in relation_names(collection) {
             let alike = |other: &Name| other.as_str().eq_ignore_ascii_case(name.as_str());
-            let stays = |next| has_index(next, name) || index_names(next).any(alike);
+            let stays = |next| has_relation(next, name) || relation_names(next).any(alike);
             if !next.is_some_and(stays) {
                 let lower = lowered(name);
                 let lower = lower.as_ref().unwrap_or(name);
-                forget(&mut self.indexed, lower, &collection.name);
+                forget(&mut self.relations, lower, &collection.name);
             }
         }
     }
@@ -434,12 +447,13 @@ fn lowered(name: &Name) -> Option<Name> {
     capital.then(|| Name::made(&text.to_ascii_lowercase(), []))
 }
 
-/// Whether a collection has an index so called; they are sorted by name.
-fn has_index(collection: &Collection, name: &Name) -> bool {
+/// Whether a collection has an index or a key so called; the indexes are sorted by name.
+fn has_relation(collection: &Collection, name: &Name) -> bool {
     let indexes = &collection.indexes;
     let place = indexes.partition_point(|other| other.name.as_ref() < Some(name));
     let there = indexes.get(place);
     there.is_some_and(|there| there.name.as_ref() == Some(name))
+        || key_names(collection).any(|key| key == name)
 }
 
 fn index_names(collection: &Collection) -> impl Iterator<Item = &Name> {
@@ -449,8 +463,18 @@ fn index_names(collection: &Collection) -> impl Iterator<Item = &Name> {
         .filter_map(|index| index.name.as_ref())
 }
 
-fn same_index_names(a: &Collection, b: &Collection) -> bool {
-    index_names(a).eq(index_names(b))
+fn key_names(collection: &Collection) -> impl Iterator<Item = &Name> {
+    let is_key =
+        |constraint: &&Constraint| matches!(constraint.rule, Rule::PrimaryKey(_) | Rule::Unique(_));
+    collection
+        .constraints
+        .iter()
+        .filter(is_key)
+        .filter_map(|key| key.name.as_ref())
+}
+
+fn relation_names(collection: &Collection) -> impl Iterator<Item = &Name> {
+    index_names(collection).chain(key_names(collection))
 }
 
 /// The other collections that a collection points at.
@@ -535,5 +559,36 @@ mod tests {
         assert_eq!((alike(&schema), owners(&schema)), (1, 0));
         schema.remove(&name("Users"));
         assert_eq!((alike(&schema), owners(&schema)), (0, 0));
+    }
+
+    #[test]
+    fn a_key_and_an_index_of_one_name_are_told_apart() {
+        let name = |text: &str| Name::new(text).unwrap();
+        let mut schema = Schema::new();
+        let mut users = Collection::new(name("users"));
+        let key = Rule::Unique(vec![name("email")]);
+        users.insert_constraint(Constraint::named(name("by_email"), key));
+        schema.put(users.clone());
+        let called = |schema: &Schema| {
+            let (index, key) = (name("by_email"), name("by_email"));
+            (
+                schema.index_owners(&index).count(),
+                schema.key_owners(&key).count(),
+            )
+        };
+        assert_eq!(called(&schema), (0, 1));
+        assert_eq!(schema.key_owners(&name("By_Email")).count(), 0);
+        users.insert_index(Index::settled(
+            &Arc::new(Index::new(Vec::new())),
+            &name("by_email"),
+        ));
+        schema.put(users.clone());
+        assert_eq!(called(&schema), (1, 1));
+        users.constraints.clear();
+        schema.put(users.clone());
+        assert_eq!(called(&schema), (1, 0));
+        users.indexes.clear();
+        schema.put(users);
+        assert_eq!(called(&schema), (0, 0));
     }
 }

@@ -14,6 +14,7 @@ use ductape_core::schema::{
 };
 use ductape_core::{BackendName, Collection, Name, Risk, RiskKind, Schema};
 use serde_json::Value;
+use std::sync::Arc;
 
 /// The longest VARCHAR (datatype-character).
 const LONGEST_STRING: u32 = 10_485_760;
@@ -79,18 +80,16 @@ impl Compilation<'_> {
         own: &Name,
     ) {
         self.check_name(at, name);
-        let taken = before.collections().find_map(|collection| {
-            if collection.name == *name && collection.name != *own {
-                return Some("a collection");
-            }
-            if collection.index(name).is_some() && collection.name != *own {
-                return Some("an index");
-            }
-            collection
-                .constraint(name)
-                .filter(|constraint| is_relation(constraint) && collection.name != *own)
-                .map(|_| "a key")
-        });
+        let other = |owner: &&Arc<Collection>| owner.name != *own;
+        let indexed = |owner: &Arc<Collection>| owner.index(name).is_some();
+        let taken = if before.collection(name).filter(other).is_some() {
+            Some("a collection")
+        } else if before.index_owners(name).filter(other).any(indexed) {
+            Some("an index")
+        } else {
+            let key = before.key_owners(name).find(other);
+            key.map(|_| "a key")
+        };
         let view = before.natives().any(|native| {
             matches!(native.kind.as_str(), "view" | "materialized view") && native.name == *name
         });

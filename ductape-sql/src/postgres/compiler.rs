@@ -14,6 +14,7 @@ use super::guard::{any_row, index_duplicates, second_row};
 use super::index::{create_index, drop_index};
 use super::native::{behind_columns, inherited_checks, inherited_fields};
 use super::normal::normal_collection;
+use super::outlook::Outlook;
 use super::raw::look;
 use super::respell::as_first_read;
 use super::table::{
@@ -44,6 +45,7 @@ impl Compiler for Postgres {
     ) -> Result<Vec<Step>, Vec<Refusal>> {
         let mut compilation = Compilation {
             operations,
+            outlook: Outlook::of(operations),
             direction: context.direction,
             fresh: BTreeSet::new(),
             steps: Vec::with_capacity(operations.len()),
@@ -62,6 +64,7 @@ impl Compiler for Postgres {
 
 pub(super) struct Compilation<'r> {
     pub(super) operations: &'r [Resolved],
+    pub(super) outlook: Outlook<'r>,
     pub(super) direction: Direction,
     /// The collections that this list makes: nobody else uses them yet.
     pub(super) fresh: BTreeSet<Name>,
@@ -122,37 +125,33 @@ impl Compilation<'_> {
     /// Whether an index or a constraint only stands aside while the type of a field changes: it falls before
     /// that in this list and returns after. Its collection is written anew, or locked, in between.
     pub(super) fn stands_aside(&self, at: usize) -> bool {
-        let operation = |at: usize| self.operations.get(at).map(|r| &r.operation);
-        let named = |operation: &Operation| match operation {
-            Operation::DropIndex(drop) => Some((drop.collection.clone(), drop.index.clone(), true)),
-            Operation::DropConstraint(drop) => {
-                Some((drop.collection.clone(), drop.constraint.clone(), true))
-            }
-            Operation::CreateIndex(create) => {
-                Some((create.collection.clone(), create.index.name.clone()?, false))
-            }
-            Operation::AddConstraint(add) => {
-                Some((add.collection.clone(), add.constraint.name.clone()?, false))
-            }
-            _ => None,
-        };
-        let Some((collection, name, falls)) = operation(at).and_then(named) else {
+        let operation = self.operations.get(at).map(|r| &r.operation);
+        let Some((collection, name, falls)) = operation.and_then(falls_or_comes) else {
             return false;
         };
-        let counterpart = (collection.clone(), name, !falls);
-        let is_counterpart =
-            |at: &usize| operation(*at).and_then(named).as_ref() == Some(&counterpart);
-        let between = match falls {
-            true => (at + 1..self.operations.len())
-                .find(is_counterpart)
-                .map(|to| at + 1..to),
-            false => (0..at).rev().find(is_counterpart).map(|from| from + 1..at),
+        if !self.outlook.modifies(collection) {
+            return false;
+        }
+        let counterpart = |other: &Operation| {
+            falls_or_comes(other).is_some_and(|(_, called, fell)| called == name && fell != falls)
         };
-        between.is_some_and(|mut between| {
-            between.any(|at| {
-                matches!(operation(at), Some(Operation::ModifyField(modify)) if modify.collection == collection)
-            })
-        })
+        let modifies = |other: &Operation| matches!(other, Operation::ModifyField(_));
+        let mut modified = false;
+        let mut met = |place: usize, other: &Operation| {
+            modified |= modifies(other);
+            place != at && counterpart(other)
+        };
+        let about = self.outlook.about(collection);
+        let found = match falls {
+            true => about
+                .skip_while(|(place, _)| *place <= at)
+                .any(|(place, other)| met(place, other)),
+            false => about
+                .rev()
+                .skip_while(|(place, _)| *place >= at)
+                .any(|(place, other)| met(place, other)),
+        };
+        found && modified
     }
 
     fn operation(&mut self, at: usize, resolved: &Resolved) {
@@ -352,11 +351,7 @@ impl Compilation<'_> {
         }
         let effect = effects::collection_made(&collection.name);
         // What comes back on it in the same list may have to be said now.
-        let natives = self.operations.iter().skip(at + 1);
-        let natives = natives.flat_map(|later| match &later.operation {
-            Operation::Restore(restore) => restore.definitions.as_slice(),
-            _ => &[],
-        });
+        let natives = self.outlook.restored(at);
         let behind = behind_columns(&collection.name, natives.clone());
         let inherited = inherited_fields(&collection.name, before, natives.clone());
         let checks = inherited_checks(collection, before, natives);
@@ -502,26 +497,24 @@ impl Compilation<'_> {
     /// Whether a later operation of this list makes the new field unique.
     fn becomes_unique(&self, at: usize, add: &AddField) -> bool {
         let only = std::slice::from_ref(&add.field.name);
-        self.operations
-            .iter()
-            .skip(at)
-            .any(|later| match &later.operation {
-                Operation::AddConstraint(constraint) => {
-                    constraint.collection == add.collection
-                        && matches!(
-                            constraint.constraint.rule,
-                            Rule::PrimaryKey(_) | Rule::Unique(_)
-                        )
-                        && constraint.constraint.columns() == only
-                }
-                Operation::CreateIndex(index) => {
-                    index.collection == add.collection
-                        && index.index.unique
-                        && index.index.predicate.is_none()
-                        && matches!(index.index.fields.as_slice(), [key] if key.name() == Some(&add.field.name))
-                }
-                _ => false,
-            })
+        let mut later = self
+            .outlook
+            .about(&add.collection)
+            .skip_while(|(place, _)| *place <= at);
+        later.any(|(_, later)| match later {
+            Operation::AddConstraint(constraint) => {
+                matches!(
+                    constraint.constraint.rule,
+                    Rule::PrimaryKey(_) | Rule::Unique(_)
+                ) && constraint.constraint.columns() == only
+            }
+            Operation::CreateIndex(index) => {
+                index.index.unique
+                    && index.index.predicate.is_none()
+                    && matches!(index.index.fields.as_slice(), [key] if key.name() == Some(&add.field.name))
+            }
+            _ => false,
+        })
     }
 
     fn create_index(&mut self, at: usize, create: &CreateIndex, before: &Schema) {
@@ -571,6 +564,21 @@ impl Compilation<'_> {
         } else {
             self.step(at, statement).effects.push(effect);
         }
+    }
+}
+
+/// The index or constraint of a collection that an operation takes away (true) or makes (false).
+fn falls_or_comes(operation: &Operation) -> Option<(&Name, &Name, bool)> {
+    match operation {
+        Operation::DropIndex(drop) => Some((&drop.collection, &drop.index, true)),
+        Operation::DropConstraint(drop) => Some((&drop.collection, &drop.constraint, true)),
+        Operation::CreateIndex(create) => {
+            Some((&create.collection, create.index.name.as_ref()?, false))
+        }
+        Operation::AddConstraint(add) => {
+            Some((&add.collection, add.constraint.name.as_ref()?, false))
+        }
+        _ => None,
     }
 }
 

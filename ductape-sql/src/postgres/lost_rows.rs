@@ -5,7 +5,7 @@ use super::compiler::Compilation;
 use super::enum_type::block;
 use ductape_core::compiler::Direction;
 use ductape_core::schema::{Constraint, NativeDefinition};
-use ductape_core::{Name, Operation, Risk, RiskKind};
+use ductape_core::{Name, Risk, RiskKind};
 
 impl Compilation<'_> {
     /// The collection that a foreign key in the server's own words points at and that falls in this list,
@@ -15,13 +15,8 @@ impl Compilation<'_> {
             return None;
         }
         let (_, target) = native.definition.split_once(" REFERENCES ")?;
-        let mut falling = self.operations.iter().skip(at).filter_map(|later| {
-            let Operation::DropCollection(drop) = &later.operation else {
-                return None;
-            };
-            Some(&drop.name)
-        });
-        falling
+        self.outlook
+            .falling(at)
             .find(|name| {
                 ductape_core::expression::mentions(target, name) && native.on.as_ref() != Some(name)
             })
@@ -50,9 +45,7 @@ impl Compilation<'_> {
 
     /// Whether a later operation of this list drops the collection.
     pub(super) fn falls_later(&self, at: usize, collection: &Name) -> bool {
-        self.operations.iter().skip(at).any(|later| {
-            matches!(&later.operation, Operation::DropCollection(drop) if drop.name == *collection)
-        })
+        self.outlook.falls(at, collection)
     }
 }
 

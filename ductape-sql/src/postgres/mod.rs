@@ -22,6 +22,7 @@ mod lost_rows;
 mod modify_field;
 mod native;
 mod normal;
+mod outlook;
 mod raw;
 mod respell;
 mod restore;

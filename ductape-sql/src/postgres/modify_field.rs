@@ -299,11 +299,7 @@ impl Compilation<'_> {
         let at = change.at;
         // A value that was added cannot be used before its transaction is over (sql-altertype).
         let used = change.new.default != change.old.default
-            || self.operations.iter().enumerate().any(|(place, other)| {
-                place > at
-                    && (other.operation.collection().is_none()
-                        || other.operation.collection() == Some(&change.before.name))
-            });
+            || self.outlook.comes_again(at, &change.before.name);
         let statement = enum_type::grow(&change.before.name, &change.old.name, added);
         let guard = enum_type::shared(&change.before.name, &change.old.name);
         let values = |field: &Field| enum_values(&field.field_type).unwrap_or(&[]).to_vec();

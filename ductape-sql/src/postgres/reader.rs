@@ -129,7 +129,7 @@ impl<'r> LedgerRow<'r> {
     }
 }
 
-fn pairs(answer: Answer) -> Vec<(String, String)> {
+pub(super) fn pairs(answer: Answer) -> Vec<(String, String)> {
     answer
         .rows
         .into_iter()
@@ -203,6 +203,16 @@ impl Reader for PostgresSession {
     async fn state_of(&mut self, keys: &[String]) -> Result<Vec<(String, String)>, DbError> {
         if !self.place.has_ledger || keys.is_empty() {
             return Ok(Vec::new());
+        }
+        let told: Option<Vec<_>> = keys
+            .iter()
+            .map(|key| Some((key, self.told.records.get(key)?.as_ref())))
+            .collect();
+        if let Some(told) = told {
+            let there = told.into_iter();
+            return Ok(there
+                .filter_map(|(key, value)| Some((key.clone(), value?.clone())))
+                .collect());
         }
         let text = state_sql::<Postgres>(&self.place.names, &StateRows::Keyed(keys));
         Ok(pairs(self.rows(text).await?))

@@ -245,7 +245,7 @@ impl<'r> Compilation<'r> {
     ) {
         self.check_name(at, name);
         let other = before.collections_alike(name).next().is_some()
-            || before.index_owners(name).any(|owner| owner != own);
+            || before.index_owners(name).any(|owner| owner.name != *own);
         if other || own.as_str().eq_ignore_ascii_case(name.as_str()) {
             self.refuse(
                 at,

@@ -3,10 +3,13 @@
 mod queries;
 mod rows;
 
+use super::Postgres;
 use super::client::Answer;
 use super::enum_type::{is_of_theirs, owned_values};
 use super::index::without_implied_collations;
+use super::reader::pairs;
 use super::session::PostgresSession;
+use crate::ledger::{StateRows, state_sql};
 use ductape_core::schema::{Field, NativeDefinition};
 use ductape_core::{BackendName, Collection, Name, Schema};
 use ductape_engine::DbError;
@@ -15,7 +18,7 @@ use ductape_engine::ledger::{read_record, record_key};
 use queries::Questions;
 use rows::{ConstraintRow, FieldRow, IndexRow, NativeRow, TableRow};
 use serde::de::DeserializeOwned;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Reads the schema, Ductape's own tables left out.
 pub(super) async fn introspect(
@@ -27,6 +30,11 @@ pub(super) async fn introspect(
         return Ok(nothing);
     }
     let questions = Questions::new(&session.place, scope);
+    if let Scope::Only(names) = scope
+        && !anything_of(session, names, &questions).await?
+    {
+        return Ok(nothing);
+    }
     let answers = session
         .look(&[
             questions.tables(),
@@ -85,6 +93,33 @@ pub(super) async fn introspect(
         schema.put_native(native);
     }
     Ok(schema.of(BackendName::Postgresql))
+}
+
+/// Whether anything is there of what is asked for by name. The server takes longer to plan the questions
+/// about it than to answer them, and most of what is made is new. What is on record of it, which is asked
+/// next, comes with the answer.
+async fn anything_of(
+    session: &mut PostgresSession,
+    names: &BTreeSet<Name>,
+    questions: &Questions,
+) -> Result<bool, DbError> {
+    let mut asked = vec![questions.anything()];
+    let keys: Vec<String> = names.iter().map(record_key).collect();
+    if session.place.has_ledger {
+        asked.push(state_sql::<Postgres>(
+            &session.place.names,
+            &StateRows::Keyed(&keys),
+        ));
+    }
+    let mut answers = session.look(&asked).await?.into_iter();
+    let there = answers.next().unwrap_or_default();
+    if let Some(rows) = answers.next() {
+        let keys = keys.into_iter().map(|key| (key, None));
+        let rows = pairs(rows).into_iter();
+        let rows = rows.map(|(key, value)| (key, Some(value)));
+        session.told.records = keys.chain(rows).collect();
+    }
+    Ok(there.first(0) == Some("t"))
 }
 
 /// An enum type that Ductape made keeps its name when its field or collection gets another. Its name

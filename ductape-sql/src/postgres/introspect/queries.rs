@@ -33,6 +33,11 @@ impl Questions {
         }
     }
 
+    /// Whether anything is there, of what is asked for by name: `t` or `f`.
+    pub fn anything(&self) -> String {
+        format!("{} SELECT EXISTS (SELECT FROM named)", self.beginning)
+    }
+
     fn ask(&self, question: &str) -> String {
         format!(
             "{} SELECT row_to_json(r)::text FROM ({question}) AS r",

@@ -13,6 +13,7 @@ use crate::ledger::{StateRows, put_sql, read_head, state_sql, summaries_sql};
 use ductape_engine::lease::{Decision, LeaseWatch};
 use ductape_engine::ledger::{HEAD_KEY, Head, LEDGER_FORMAT, Put, TODO_PREFIX};
 use ductape_engine::{Actor, DbError, Error, ErrorKind, Patience};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 /// How long at least a lock of one's own is asked for again: what the server still does for the lost
@@ -314,6 +315,7 @@ impl Contender<'_> {
             told: Told {
                 summaries: Some(summaries),
                 left_to_do: Some(left_to_do),
+                records: BTreeMap::new(),
             },
         }))
     }
@@ -369,11 +371,14 @@ struct Raised {
     told: Told,
 }
 
-/// What every run asks first, answered together with the lock: as long as it writes nothing, nobody does.
+/// What every run asks next, answered together with what was asked before it: as long as it writes nothing,
+/// nobody does.
 #[derive(Debug, Default)]
 pub(in super::super) struct Told {
     pub summaries: Option<Answer>,
     pub left_to_do: Option<Answer>,
+    /// For each key of the record that was asked for, the row's value if there is one.
+    pub records: BTreeMap<String, Option<String>>,
 }
 
 /// Whether there are no advisory locks: no such function, not supported, not permitted.
