@@ -16,16 +16,15 @@ use ductape_engine::backend::{GuardAnswer, Unit, UnitFailure};
 use ductape_engine::{DbError, ledger::Put};
 
 /// The most units of a message, and its most bytes, as far as whole units allow.
-const MOST_UNITS: usize = 64;
-const MOST_BYTES: usize = 256 * 1024;
+const MOST_UNITS: usize = 256;
+const MOST_BYTES: usize = 512 * 1024;
 
-/// From how many units on the server plans what they have in common only once.
-const WORTH_PLANNING: usize = 8;
+/// From how many units on the server plans what they have in common only once; that takes a round trip.
+const WORTH_PLANNING: usize = 16;
 
 /// What a statement of a message is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Part {
-    Plan,
     Opening,
     Fence,
     Guard {
@@ -90,7 +89,7 @@ impl<'s> Batch<'s> {
     pub async fn run(&mut self, units: &[Unit]) -> Result<(), Stopped> {
         if units.len() >= WORTH_PLANNING && !self.client.planned.is_ready() && self.keeps_session()
         {
-            self.plan();
+            self.plan().await?;
         }
         for unit in units {
             self.unit(unit).await?;
@@ -193,10 +192,17 @@ impl<'s> Batch<'s> {
         }
     }
 
-    fn plan(&mut self) {
+    /// In a message of its own: the server copies the whole message that planned a statement whenever that
+    /// is called.
+    async fn plan(&mut self) -> Result<(), Stopped> {
         for statement in self.client.planned.begin(self.place, self.held) {
-            self.add(Part::Plan, &statement);
+            self.add(Part::Opening, &statement);
         }
+        let planned = self.send().await;
+        if planned.is_err() {
+            self.client.planned.forget();
+        }
+        planned.map(drop)
     }
 
     fn add(&mut self, part: Part, statement: &str) {
@@ -224,16 +230,12 @@ impl<'s> Batch<'s> {
         let text = std::mem::take(&mut self.text);
         let parts = std::mem::take(&mut self.parts);
         self.units = 0;
-        let planning = parts.iter().filter(|part| **part == Part::Plan).count();
         match self.client.ask(text).await {
             Ok(answers) => {
                 self.done += commits(&parts);
                 Ok(answers)
             }
             Err(broken) => {
-                if broken.answers.len() < planning {
-                    self.client.planned.forget();
-                }
                 // A text of several statements goes by itself, so that it is the one at fault.
                 let at = broken.answers.len().min(parts.len().saturating_sub(1));
                 let before = parts.get(..at).unwrap_or(&[]);

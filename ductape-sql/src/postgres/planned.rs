@@ -22,7 +22,7 @@ impl Planned {
         self.ready
     }
 
-    /// The statements that plan them; whatever comes behind in the same message can call them.
+    /// The statements that plan them; whatever comes behind can call them.
     pub fn begin(&mut self, place: &Place, held: &Held) -> Vec<String> {
         self.generation += 1;
         self.ready = true;
