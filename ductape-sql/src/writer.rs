@@ -10,6 +10,7 @@ pub trait Quoting {
     /// session makes of backslashes.
     const MARKS_BACKSLASHES: bool = false;
     /// The milliseconds since the unit began, where the database knows them.
+    #[cfg(any(feature = "postgres", feature = "sqlite"))]
     const TOOK: Option<&'static str> = None;
 }
 

@@ -35,44 +35,10 @@ pub use capabilities::CAPABILITIES;
 pub use dialect::Postgres;
 
 #[cfg(feature = "postgres")]
-mod address;
-#[cfg(feature = "postgres")]
-mod alone;
-#[cfg(feature = "postgres")]
-mod batch;
-#[cfg(feature = "postgres")]
-mod break_off;
-#[cfg(feature = "postgres")]
-mod client;
-#[cfg(feature = "postgres")]
-mod connect;
-#[cfg(feature = "postgres")]
-mod data_work;
-#[cfg(feature = "postgres")]
-mod introspect;
-#[cfg(feature = "postgres")]
-mod ledger_tables;
-#[cfg(feature = "postgres")]
-mod lock;
-#[cfg(feature = "postgres")]
-mod place;
-#[cfg(feature = "postgres")]
-mod planned;
-#[cfg(feature = "postgres")]
-mod reach;
-#[cfg(feature = "postgres")]
-mod reader;
-#[cfg(feature = "postgres")]
-mod refusal;
-#[cfg(feature = "postgres")]
-mod service;
-#[cfg(feature = "postgres")]
-mod session;
-#[cfg(feature = "postgres")]
-mod standing;
+mod driver;
 
 #[cfg(feature = "postgres")]
-pub use connect::PostgresBackend;
+pub use driver::PostgresBackend;
 
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,7 @@
 //! Units in one transaction, a savepoint each, fenced by the lease's row.
 
+use super::super::dialect::{Sqlite, sql};
 use super::db_error::{db_error, is_constraint};
-use super::dialect::{Sqlite, sql};
 use super::session::SqliteSession;
 use super::statements::statements;
 use crate::ledger::{put_sql, puts_sql};

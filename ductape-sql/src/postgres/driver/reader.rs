@@ -1,6 +1,6 @@
 //! Looking: the ledger, the catalog, guards. Nothing is changed, and nothing is made.
 
-use super::Postgres;
+use super::super::Postgres;
 use super::batch::{CATALOG_MARK, guard_answer};
 use super::client::Answer;
 use super::introspect;

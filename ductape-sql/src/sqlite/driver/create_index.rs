@@ -1,7 +1,7 @@
 //! Reading `CREATE INDEX` as `sqlite_schema` keeps it.
 
-use super::dialect::unwrapped;
-use super::text::{Positions, Walk, plain, split};
+use super::super::dialect::unwrapped;
+use super::super::text::{Positions, Walk, plain, split};
 use ductape_core::expression::{Token, tokens};
 use ductape_core::schema::{IndexKey, IndexTarget};
 use ductape_core::{Expression, Name};

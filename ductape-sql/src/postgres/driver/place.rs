@@ -1,7 +1,7 @@
 //! Where in the database the work is done: the schema, and the settings that a unit runs under.
 
+use super::super::dialect::sql;
 use super::client::{Answer, Client};
-use super::dialect::sql;
 use crate::ledger::LedgerNames;
 use ductape_core::Name;
 use ductape_engine::DbError;

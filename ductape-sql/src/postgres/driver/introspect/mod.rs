@@ -3,10 +3,10 @@
 mod queries;
 mod rows;
 
-use super::Postgres;
+use super::super::Postgres;
+use super::super::enum_type::{is_of_theirs, owned_values};
+use super::super::index::without_implied_collations;
 use super::client::Answer;
-use super::enum_type::{is_of_theirs, owned_values};
-use super::index::without_implied_collations;
 use super::reader::pairs;
 use super::session::PostgresSession;
 use crate::ledger::{StateRows, state_sql};

@@ -1,15 +1,16 @@
 //! Taking the lock.
 
+use super::super::super::dialect::sql;
 use super::super::client::{Answer, Client};
 use super::super::connect::{OWN_SESSION, PostgresBackend};
-use super::super::dialect::sql;
+use super::super::ledger_tables;
 use super::super::place::Place;
-use super::super::{Postgres, ledger_tables};
 use super::heartbeat::Heartbeat;
 use super::held::{Held, Kept};
 use super::row::{Over, Seen, raise_sql};
 use super::{KEY, holder, is_kept, jittered, processes};
 use crate::ledger::{StateRows, put_sql, read_head, state_sql, summaries_sql};
+use crate::postgres::Postgres;
 use ductape_engine::lease::{Decision, LeaseWatch};
 use ductape_engine::ledger::{HEAD_KEY, Head, LEDGER_FORMAT, Put, TODO_PREFIX};
 use ductape_engine::{Actor, DbError, Error, ErrorKind, Patience};

@@ -1,6 +1,6 @@
 //! Data work: batches along a key, each in one transaction with its cursor.
 
-use super::dialect::sql;
+use super::super::dialect::sql;
 use super::session::PostgresSession;
 use ductape_core::compiler::DataJob;
 use ductape_engine::backend::{Advance, SessionError};

@@ -2,7 +2,7 @@
 //! row of an answer is one JSON object.
 
 use crate::postgres::dialect::sql;
-use crate::postgres::place::Place;
+use crate::postgres::driver::place::Place;
 use crate::writer::Sql;
 use ductape_core::Name;
 use ductape_engine::backend::Scope;

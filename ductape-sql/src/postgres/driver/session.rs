@@ -1,10 +1,10 @@
 //! Working under the lock.
 
+use super::super::dialect::sql;
 use super::batch::{Batch, Stopped, trace};
 use super::break_off::BreakOff;
 use super::client::{Broken, Client};
 use super::connect::PostgresBackend;
-use super::dialect::sql;
 use super::lock::{self, Held, Taken, Told, jittered};
 use super::place::Place;
 use super::refusal::told;

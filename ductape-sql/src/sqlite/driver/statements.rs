@@ -7,8 +7,8 @@
 //! columns end, too. Shown by `together_or_one_by_one_a_schema_is_the_same` in
 //! `tests/tests/sqlite_runs.rs`.
 
-use super::dialect::sql;
-use super::text::{Positions, names_in};
+use super::super::dialect::sql;
+use super::super::text::{Positions, names_in};
 use ductape_core::compiler::{Effect, Mark, Target};
 use ductape_core::expression::tokens;
 use ductape_core::{Name, Step};

@@ -1,7 +1,7 @@
 //! Looking, at the schema and at the ledger.
 
+use super::super::dialect::{Sqlite, sql};
 use super::db_error::db_error;
-use super::dialect::{Sqlite, sql};
 use super::introspect::{SchemaRow, schema_of};
 use super::session::SqliteSession;
 use crate::ledger::{StateRows, damaged, entries_sql, log_sql, state_sql, summaries_sql};

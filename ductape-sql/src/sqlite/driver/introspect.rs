@@ -1,10 +1,10 @@
 //! The live schema of a SQLite database, from `sqlite_schema`.
 
+use super::super::dialect::{has_collation, read_default, read_words, sql};
+use super::super::text::{names_in, plain, with_columns};
+use super::super::words::{Words, rowid_alias};
 use super::create_index::parse_index;
 use super::create_table::{ParsedColumn, ParsedTable, parse_table};
-use super::dialect::{has_collation, read_default, read_words, sql};
-use super::text::{names_in, plain, with_columns};
-use super::words::{Words, rowid_alias};
 use ductape_core::expression::{Token, same, tokens};
 use ductape_core::schema::{
     Constraint, Field, FieldType, Generated, Index, IndexTarget, NativeDefinition, Rule,

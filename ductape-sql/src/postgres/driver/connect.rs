@@ -1,8 +1,8 @@
 //! A PostgreSQL server, as a URL names it.
 
+use super::super::dialect::{Postgres, sql};
 use super::address::Address;
 use super::client::Client;
-use super::dialect::{Postgres, sql};
 use super::lock;
 use super::place::Place;
 use super::session::PostgresSession;

@@ -1,8 +1,8 @@
 //! A session: a connection that has the lock, and works.
 
+use super::super::dialect::{Sqlite, sql};
 use super::backend::Held;
 use super::db_error::db_error;
-use super::dialect::{Sqlite, sql};
 use super::transaction::{Open, is_plain};
 use crate::ledger::{LedgerNames, put_sql};
 use async_trait::async_trait;

@@ -17,9 +17,9 @@ mod row;
 pub(super) use contender::{Taken, Told, take, take_over};
 pub(super) use held::Held;
 
+use super::super::dialect::sql;
 use super::client::Client;
 use super::connect::PostgresBackend;
-use super::dialect::sql;
 use super::place::Place;
 use ductape_engine::{DbError, Error, Holder};
 use row::{Seen, take_away_sql};

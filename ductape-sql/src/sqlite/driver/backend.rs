@@ -1,7 +1,7 @@
 //! The way to a SQLite database: a file, a database in memory, or a pool of the program's own.
 
+use super::super::dialect::{Sqlite, sql};
 use super::db_error::{db_error, reason};
-use super::dialect::{Sqlite, sql};
 use super::lent::Lent;
 use super::lock::Contention;
 use super::session::SqliteSession;

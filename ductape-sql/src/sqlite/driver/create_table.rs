@@ -4,9 +4,9 @@
 //! text is read: cut into tokens, and taken apart by SQLite's own grammar (lang_createtable.html).
 //! Expressions are not looked into.
 
-use super::dialect::sql;
-use super::table::{deferred, foreign_key};
-use super::text::{Walk, plain, split};
+use super::super::dialect::sql;
+use super::super::table::{deferred, foreign_key};
+use super::super::text::{Walk, plain, split};
 use ductape_core::schema::{Constraint, Deferrable, References, ReferentialAction, Rule};
 use ductape_core::{BackendName, Expression, Name};
 

@@ -1,7 +1,7 @@
 //! The lock as a session holds it, and what shows that it still does.
 
+use super::super::super::dialect::sql;
 use super::super::client::{Broken, Client};
-use super::super::dialect::sql;
 use super::super::place::Place;
 use super::heartbeat::Heartbeat;
 use super::row::{HEARTBEAT_KEY, next_nonce};

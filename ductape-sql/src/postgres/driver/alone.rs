@@ -5,7 +5,7 @@
 //! There they run with the settings that every session begins with, and only if those name the right
 //! schema; and since nothing can fence them, the lease is renewed just before.
 
-use super::dialect::sql;
+use super::super::dialect::sql;
 use super::lock;
 use super::session::PostgresSession;
 use ductape_core::Step;

@@ -1,8 +1,8 @@
 //! The lock's row, which is never deleted, and the row of the signs of life, which is there while a lease
 //! is held. They are two, because a unit keeps the first one locked for as long as it lasts.
 
+use super::super::super::dialect::sql;
 use super::super::client::Client;
-use super::super::dialect::sql;
 use super::super::place::Place;
 use crate::writer::Sql;
 use ductape_engine::lease::LeaseRow;

@@ -1,8 +1,8 @@
 //! What every unit does to the ledger, planned by the server once for the session. A third of what a small
 //! migration costs beside its own statements goes into parsing and planning these.
 
-use super::Postgres;
-use super::dialect::sql;
+use super::super::Postgres;
+use super::super::dialect::sql;
 use super::lock::Held;
 use super::place::Place;
 use crate::ledger::{plannable, values_of};

@@ -1,7 +1,7 @@
 //! The lease in its row, and the ledger that is made before it.
 
+use super::super::dialect::{Sqlite, sql};
 use super::db_error::{db_error, is_busy, is_busy_code};
-use super::dialect::{Sqlite, sql};
 use super::session::SqliteSession;
 use crate::ledger::{put_sql, read_head};
 use ductape_engine::backend::Reader;

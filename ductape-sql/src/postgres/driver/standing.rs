@@ -1,7 +1,7 @@
 //! Where a step stands, as the catalog shows it.
 
+use super::super::dialect::sql;
 use super::batch::index_name;
-use super::dialect::sql;
 use super::session::PostgresSession;
 use crate::writer::Sql;
 use ductape_core::compiler::{Atomicity, Effect, Mark, Target};

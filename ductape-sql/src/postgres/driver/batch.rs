@@ -4,9 +4,9 @@
 //! Of a message, only the last commit waits for the disk. Commits get there in their order (wal-async-commit),
 //! so that those before it are there, too, when the answer comes; nothing is told as done before that.
 
-use super::Postgres;
+use super::super::Postgres;
+use super::super::dialect::sql;
 use super::client::{Answer, Broken, Client};
-use super::dialect::sql;
 use super::lock::{FENCE_DOWN, Held};
 use super::place::Place;
 use crate::ledger::{LedgerNames, put_sql};

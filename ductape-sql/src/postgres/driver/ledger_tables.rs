@@ -1,6 +1,6 @@
 //! The ledger's tables.
 
-use super::dialect::sql;
+use super::super::dialect::sql;
 use super::place::Place;
 
 /// The statements that make the ledger.
