@@ -227,6 +227,11 @@ pub trait Session: Reader {
     /// Makes everything durable that was done.
     async fn flush(&mut self) -> Result<(), SessionError>;
 
+    /// Whether something that was done is not durable yet.
+    fn is_waiting(&self) -> bool {
+        false
+    }
+
     /// Runs a step that stands alone.
     async fn run(&mut self, step: &Step) -> Outcome;
 

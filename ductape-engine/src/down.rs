@@ -115,7 +115,7 @@ impl Run<'_> {
         } else if ready.is_transactional() {
             self.transact(vec![ready]).await?;
         } else {
-            self.session.flush().await?;
+            self.flush().await?;
             self.run_journaled(ready).await?;
         }
         if open {

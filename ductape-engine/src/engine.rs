@@ -255,10 +255,14 @@ impl MigrationEngine {
             report: Report::default(),
             head_cleared: false,
             unsettled: Unsettled::default(),
+            untold: Vec::new(),
         };
         let mut outcome = work(&mut run).await;
         if outcome.is_ok() {
             outcome = run.settle_record().await;
+        }
+        if outcome.is_ok() {
+            outcome = run.flush().await;
         }
         if outcome.is_err() {
             run.keep_to_the_ledger().await;

@@ -460,6 +460,7 @@ impl Run<'_> {
         puts.extend(row_puts(&frozen.rows));
         self.session.record(&puts).await?;
         self.finished(ready, summary, duration_ms);
+        self.tell();
         Ok(())
     }
 

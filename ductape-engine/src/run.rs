@@ -34,6 +34,8 @@ pub(crate) struct Run<'e> {
     /// Whether it is forgotten which sets are complete; once a run is enough.
     pub head_cleared: bool,
     pub unsettled: Unsettled,
+    /// What is done, and told once it is durable.
+    pub untold: Vec<Event>,
 }
 
 impl Run<'_> {
@@ -61,6 +63,30 @@ impl Run<'_> {
         rolled_back.retain(|done| {
             !there.contains(&done.tag) || applied.iter().any(|again| again.tag == done.tag)
         });
+        self.untold.retain(|event| match event {
+            Event::Finished { tag, direction, .. } => {
+                there.contains(tag) == (*direction == Direction::Up)
+            }
+            _ => true,
+        });
+        self.tell();
+    }
+
+    /// Makes everything durable that was done, and tells it.
+    pub(crate) async fn flush(&mut self) -> Result<()> {
+        self.session.flush().await?;
+        self.tell();
+        Ok(())
+    }
+
+    /// Tells what is done, unless it may still be lost. After a failure the ledger tells first what is; see
+    /// [`Run::keep_to_the_ledger`].
+    pub(crate) fn tell(&mut self) {
+        if !self.session.is_waiting() {
+            for event in std::mem::take(&mut self.untold) {
+                self.notify(event);
+            }
+        }
     }
 
     pub fn notify(&self, event: Event) {
@@ -138,10 +164,13 @@ impl Run<'_> {
     /// Runs a migration with raw statements, and commits it: what a database checks only then is a
     /// failure of this one, and takes no other one back.
     pub(crate) async fn transact_by_itself(&mut self, ready: Prepared) -> Result<()> {
-        self.session.flush().await?;
+        self.flush().await?;
         self.transact(vec![ready.clone()]).await?;
         match self.session.flush().await {
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                self.tell();
+                Ok(())
+            }
             Err(SessionError::LockLost) => Err(lock_lost().tag(ready.tag())),
             Err(SessionError::Database(error)) => {
                 let failure = UnitFailure::Database { step: None, error };
@@ -202,13 +231,16 @@ impl Run<'_> {
             self.finished(ready, summary, each);
         }
         match (failure, prepared.get(done)) {
-            (None, _) => Ok(()),
+            (None, _) => {
+                self.tell();
+                Ok(())
+            }
             (Some(failure), Some(ready)) => Err(self.unit_failed(ready, failure).await),
             (Some(_), None) => Err(Error::internal("a unit failed that was not given")),
         }
     }
 
-    /// Notes in memory that a migration is done.
+    /// Notes in memory that a migration is done; it is told with [`Run::tell`].
     pub fn finished(&mut self, ready: &Prepared, summary: Option<EntrySummary>, duration_ms: u64) {
         let Some(tag) = ready.tag().cloned() else {
             return;
@@ -243,7 +275,7 @@ impl Run<'_> {
                 self.report.rolled_back.push(done);
             }
         }
-        self.notify(Event::Finished {
+        self.untold.push(Event::Finished {
             tag,
             direction: ready.direction,
             duration_ms,

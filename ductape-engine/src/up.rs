@@ -162,7 +162,7 @@ impl Run<'_> {
             if transactional {
                 self.transact_by_itself(ready).await?;
             } else {
-                self.session.flush().await?;
+                self.flush().await?;
                 self.run_journaled(ready).await?;
             }
             if open {

@@ -192,6 +192,10 @@ impl Session for KillingSession {
         result
     }
 
+    fn is_waiting(&self) -> bool {
+        self.session.is_waiting()
+    }
+
     async fn run(&mut self, step: &Step) -> Outcome {
         self.fuse.burn();
         let result = self.session.run(step).await;
@@ -282,6 +286,10 @@ impl Session for DoubtfulSession {
 
     async fn flush(&mut self) -> Result<(), SessionError> {
         self.session.flush().await
+    }
+
+    fn is_waiting(&self) -> bool {
+        self.session.is_waiting()
     }
 
     async fn run(&mut self, step: &Step) -> Outcome {

@@ -8,7 +8,7 @@
     reason = "tests"
 )]
 
-use ductape::engine::{MigrationState, Rollback};
+use ductape::engine::{EngineOptions, Event, MigrationState, Rollback};
 use ductape::{Database, Migration, MigrationEngine, MigrationSet};
 use ductape_tests::generate::{Choice, Kind, Profile, choices, interpret};
 use proptest::prelude::*;
@@ -16,6 +16,7 @@ use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool, SqliteSynchronous};
 use sqlx::{Connection, SqliteConnection};
 use std::cell::Cell;
+use std::sync::{Arc, Mutex};
 
 /// Makes a table each; that of the place which breaks has a check that SQLite refuses.
 fn migrations(count: usize, breaks: Option<usize>) -> MigrationSet {
@@ -77,8 +78,18 @@ async fn what_is_told_as_applied_is_in_the_ledger_wherever_the_disk_is_full() {
             .pragma("max_page_count", pages.to_string())
             .pragma("cache_size", "10");
         let pool = SqlitePool::connect_with(full).await.unwrap();
+        let events = Arc::new(Mutex::new(Vec::new()));
+        let mut options = EngineOptions::default();
+        options.observer = Some(Arc::new({
+            let events = events.clone();
+            move |event: &Event| {
+                if let Event::Finished { tag, .. } = event {
+                    events.lock().unwrap().push(tag.clone());
+                }
+            }
+        }));
         let told = Database::from_sqlite_pool(pool.clone())
-            .engine()
+            .engine_with(options)
             .up_all(&set)
             .await;
         pool.close().await;
@@ -94,6 +105,7 @@ async fn what_is_told_as_applied_is_in_the_ledger_wherever_the_disk_is_full() {
         let entries = engine.history().await.unwrap_or_default();
         let kept: Vec<_> = entries.into_iter().map(|entry| entry.tag).collect();
         assert_eq!(told, kept, "{pages} pages");
+        assert_eq!(*events.lock().unwrap(), kept, "{pages} pages");
         engine.up_all(&set).await.unwrap();
         assert!(engine.verify().await.unwrap().ok);
     }

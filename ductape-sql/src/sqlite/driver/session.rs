@@ -99,6 +99,10 @@ impl Session for SqliteSession {
         self.commit().await
     }
 
+    fn is_waiting(&self) -> bool {
+        self.open.as_ref().is_some_and(|open| open.waiting)
+    }
+
     async fn run(&mut self, step: &Step) -> Outcome {
         if let Err(error) = self.flush().await {
             return outcome(error);
