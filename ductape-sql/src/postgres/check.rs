@@ -81,18 +81,16 @@ impl Compilation<'_> {
     ) {
         self.check_name(at, name);
         let other = |owner: &&Arc<Collection>| owner.name != *own;
-        let indexed = |owner: &Arc<Collection>| owner.index(name).is_some();
-        let taken = if before.collection(name).filter(other).is_some() {
-            Some("a collection")
-        } else if before.index_owners(name).filter(other).any(indexed) {
-            Some("an index")
-        } else {
-            let key = before.key_owners(name).find(other);
-            key.map(|_| "a key")
+        let of_it = |owner: &Arc<Collection>| match owner.constraint(name) {
+            Some(constraint) if is_relation(constraint) => Some("a key"),
+            _ => owner.index(name).map(|_| "an index"),
         };
-        let view = before.natives().any(|native| {
-            matches!(native.kind.as_str(), "view" | "materialized view") && native.name == *name
-        });
+        let taken = match before.collection(name).filter(other) {
+            Some(_) => Some("a collection"),
+            None => before.relation_owners(name).filter(other).find_map(of_it),
+        };
+        let mut views = ["view", "materialized view"].into_iter();
+        let view = views.any(|kind| before.native_by_itself(kind, name).is_some());
         if let Some(what) = taken.or(view.then_some("a view")) {
             self.refuse(
                 at,

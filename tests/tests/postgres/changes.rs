@@ -211,3 +211,29 @@ async fn a_text_that_is_no_value_of_an_extensions_type_is_a_refusal() {
     assert_eq!(error.kind(), ErrorKind::Refused, "{error}");
     assert_eq!(scene.ask("SELECT h FROM t").await, "no pairs");
 }
+
+/// Tables, indexes, keys and views have one space of names.
+#[tokio::test]
+async fn a_name_that_a_view_an_index_or_a_key_has_is_refused_before_anything_is_touched() {
+    let mut scene = Scene::new().await;
+    scene
+        .run(
+            "CREATE TABLE t (id integer CONSTRAINT t_key PRIMARY KEY, a integer); \
+             CREATE INDEX t_a ON t (a); CREATE VIEW v AS SELECT a FROM t",
+        )
+        .await;
+    let database = scene.database().await;
+    for (name, what) in [("v", "a view"), ("t_a", "an index"), ("t_key", "a key")] {
+        let migration = Migration::parse(&format!(
+            r#"{{"format": 1, "tag": "20240101_000000_taken", "up": [
+                {{"type": "addField", "collection": "t", "field": {{"name": "b", "type": "integer"}}}},
+                {{"type": "createCollection", "name": "{name}", "fields": {{"a": "integer"}}}}]}}"#
+        ))
+        .unwrap();
+        let error = database.engine().up(&migration).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+        let told = format!("the name {name} is taken by {what}");
+        assert!(error.to_string().contains(&told), "{error}");
+        assert!(database.engine().log().await.unwrap().is_empty());
+    }
+}
