@@ -240,12 +240,17 @@ impl Reader {
         let Node::Object(entries) = node else {
             return self.expected(what, node);
         };
-        self.only(entries, what, keys);
+        self.refuse_other_keys(entries, what, keys);
         Some(entries)
     }
 
     /// Reports the keys that an object should not have.
-    pub(crate) fn only(&mut self, entries: &[(String, Node)], what: &str, keys: &[&str]) {
+    pub(crate) fn refuse_other_keys(
+        &mut self,
+        entries: &[(String, Node)],
+        what: &str,
+        keys: &[&str],
+    ) {
         for (key, _) in entries {
             if !keys.contains(&key.as_str()) {
                 let near = nearest(key, keys.iter().copied());

@@ -60,13 +60,14 @@ impl Run<'_> {
             rolled_back,
         } = &mut self.report;
         applied.retain(|done| there.contains(&done.tag));
-        rolled_back.retain(|done| {
-            !there.contains(&done.tag) || applied.iter().any(|again| again.tag == done.tag)
-        });
+        let is_gone =
+            |tag: &Tag| !there.contains(tag) || applied.iter().any(|again| again.tag == *tag);
+        rolled_back.retain(|done| is_gone(&done.tag));
         self.untold.retain(|event| match event {
-            Event::Finished { tag, direction, .. } => {
-                there.contains(tag) == (*direction == Direction::Up)
-            }
+            Event::Finished { tag, direction, .. } => match direction {
+                Direction::Up => there.contains(tag),
+                Direction::Down => is_gone(tag),
+            },
             _ => true,
         });
         self.tell();

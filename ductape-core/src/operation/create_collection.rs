@@ -437,15 +437,16 @@ pub(super) fn has_key(collection: &Collection, columns: &[Name]) -> bool {
     let same = |key: Vec<&Name>| {
         key.len() == columns.len() && columns.iter().all(|column| key.contains(&column))
     };
-    collection.constraints.iter().any(|constraint| {
-        matches!(constraint.rule, Rule::PrimaryKey(_) | Rule::Unique(_))
-            && same(constraint.columns().iter().collect())
-    }) || collection.indexes.iter().any(|index| {
-        index.unique
-            && index.predicate.is_none()
-            && index.fields.iter().all(|key| key.name().is_some())
-            && same(index.fields.iter().filter_map(|key| key.name()).collect())
-    })
+    collection
+        .constraints
+        .iter()
+        .any(|constraint| constraint.is_key() && same(constraint.columns().iter().collect()))
+        || collection.indexes.iter().any(|index| {
+            index.unique
+                && index.predicate.is_none()
+                && index.fields.iter().all(|key| key.name().is_some())
+                && same(index.fields.iter().filter_map(|key| key.name()).collect())
+        })
 }
 
 /// Whether an index fits its collection.

@@ -153,7 +153,7 @@ macro_rules! operations {
                 match word {
                     $( $word => {
                         let known = [&["type"], $variant::KEYS].concat();
-                        reader.only(entries, concat!("the operation ", $word), &known);
+                        reader.refuse_other_keys(entries, concat!("the operation ", $word), &known);
                         Some($variant::read_entries(entries, reader).map(Operation::$variant))
                     } )*
                     _ => None,

@@ -121,6 +121,11 @@ impl Constraint {
         }
     }
 
+    /// Whether it is a primary key or unique: what a foreign key can point at, and what has an index.
+    pub fn is_key(&self) -> bool {
+        matches!(self.rule, Rule::PrimaryKey(_) | Rule::Unique(_))
+    }
+
     /// Its own fields; a check has none.
     pub fn columns(&self) -> &[Name] {
         match &self.rule {

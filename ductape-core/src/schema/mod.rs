@@ -469,12 +469,10 @@ fn index_names(collection: &Collection) -> impl Iterator<Item = &Name> {
 }
 
 fn key_names(collection: &Collection) -> impl Iterator<Item = &Name> {
-    let is_key =
-        |constraint: &&Constraint| matches!(constraint.rule, Rule::PrimaryKey(_) | Rule::Unique(_));
     collection
         .constraints
         .iter()
-        .filter(is_key)
+        .filter(|constraint| constraint.is_key())
         .filter_map(|key| key.name.as_ref())
 }
 

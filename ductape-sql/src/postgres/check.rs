@@ -9,8 +9,8 @@ use ductape_core::compiler::{Direction, Step};
 use ductape_core::expression::{Token, check, tokens};
 use ductape_core::operation::DropConstraint;
 use ductape_core::schema::{
-    Constraint, ConstraintType, DefaultValue, Field, FieldType, Index, IndexTarget,
-    NativeDefinition, References, Rule,
+    Constraint, DefaultValue, Field, FieldType, Index, IndexTarget, NativeDefinition, References,
+    Rule,
 };
 use ductape_core::{BackendName, Collection, Name, Risk, RiskKind, Schema};
 use serde_json::Value;
@@ -82,7 +82,7 @@ impl Compilation<'_> {
         self.check_name(at, name);
         let other = |owner: &&Arc<Collection>| owner.name != *own;
         let of_it = |owner: &Arc<Collection>| match owner.constraint(name) {
-            Some(constraint) if is_relation(constraint) => Some("a key"),
+            Some(constraint) if constraint.is_key() => Some("a key"),
             _ => owner.index(name).map(|_| "an index"),
         };
         let taken = match before.collection(name).filter(other) {
@@ -224,7 +224,7 @@ impl Compilation<'_> {
         let name = constraint.name.as_ref();
         let shown = name.map_or("", Name::as_str);
         match name {
-            Some(name) if is_relation(constraint) => {
+            Some(name) if constraint.is_key() => {
                 self.check_relation_name(at, name, before, &collection.name);
             }
             Some(name) => self.check_name(at, name),
@@ -572,13 +572,6 @@ fn kin(field_type: &FieldType) -> Option<(&'static str, u8)> {
         FieldType::Binary { .. } | FieldType::Blob => ("bytes", 0),
         _ => return None,
     })
-}
-
-fn is_relation(constraint: &Constraint) -> bool {
-    matches!(
-        constraint.constraint_type(),
-        ConstraintType::PrimaryKey | ConstraintType::Unique
-    )
 }
 
 /// The length of each dimension of lists in lists, if PostgreSQL can hold them (arrays, 8.15.2).

@@ -24,7 +24,7 @@ use super::table::{
 use ductape_core::capabilities::Capabilities;
 use ductape_core::compiler::{Atomicity, Compiler, Context, Direction, Effect, Refusal, Step};
 use ductape_core::operation::{AddField, CreateIndex, DropField, DropIndex, Raw};
-use ductape_core::schema::{DefaultValue, Field, PARTITIONING, Rule};
+use ductape_core::schema::{DefaultValue, Field, PARTITIONING};
 use ductape_core::{Collection, Name, Operation, Resolved, Risk, RiskKind, Schema, Statement};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -135,21 +135,20 @@ impl Compilation<'_> {
         let counterpart = |other: &Operation| {
             falls_or_comes(other).is_some_and(|(_, called, fell)| called == name && fell != falls)
         };
-        let modifies = |other: &Operation| matches!(other, Operation::ModifyField(_));
         let mut modified = false;
-        let mut met = |place: usize, other: &Operation| {
-            modified |= modifies(other);
-            place != at && counterpart(other)
+        let mut met = |other: &Operation| {
+            modified |= matches!(other, Operation::ModifyField(_));
+            counterpart(other)
         };
         let about = self.outlook.about(collection);
         let found = match falls {
             true => about
-                .skip_while(|(place, _)| *place <= at)
-                .any(|(place, other)| met(place, other)),
+                .filter(|(place, _)| *place > at)
+                .any(|(_, other)| met(other)),
             false => about
                 .rev()
-                .skip_while(|(place, _)| *place >= at)
-                .any(|(place, other)| met(place, other)),
+                .filter(|(place, _)| *place < at)
+                .any(|(_, other)| met(other)),
         };
         found && modified
     }
@@ -503,10 +502,7 @@ impl Compilation<'_> {
             .skip_while(|(place, _)| *place <= at);
         later.any(|(_, later)| match later {
             Operation::AddConstraint(constraint) => {
-                matches!(
-                    constraint.constraint.rule,
-                    Rule::PrimaryKey(_) | Rule::Unique(_)
-                ) && constraint.constraint.columns() == only
+                constraint.constraint.is_key() && constraint.constraint.columns() == only
             }
             Operation::CreateIndex(index) => {
                 index.index.unique

@@ -107,6 +107,60 @@ fn a_collection_of_the_same_list_is_changed_without_ado() {
 }
 
 #[test]
+fn an_index_waits_for_nobody_where_its_collection_is_locked_or_falls_later_in_the_list() {
+    let index = r#"{"type": "createIndex", "collection": "users", "index": {"name": "by_email", "fields": ["email"]}}"#;
+    let before = format!("{},{index}]", USERS.strip_suffix(']').unwrap());
+    let falls = r#"{"type": "dropIndex", "collection": "users", "index": "by_email"}"#;
+    let changes = |collection, field| {
+        format!(
+            r#"{{"type": "modifyField", "collection": "{collection}", "field": "{field}", "changes": {{"type": "text"}}}}"#
+        )
+    };
+    let (users, teams) = (changes("users", "email"), changes("teams", "id"));
+    let gone = |collection| {
+        format!(r#"{{"type": "dropCollection", "name": "{collection}", "cascade": true}}"#)
+    };
+    let concurrently = |operations: &[&str]| -> Vec<bool> {
+        let steps = up(&before, &format!("[{}]", operations.join(",")));
+        let steps = shown(&steps).into_iter();
+        steps
+            .filter(|text| text.contains("INDEX"))
+            .map(|text| text.contains("CONCURRENTLY"))
+            .collect()
+    };
+    assert_eq!(concurrently(&[falls, &users, index]), [false, false]);
+    assert_eq!(concurrently(&[&users, falls, index]), [true, true]);
+    assert_eq!(concurrently(&[falls, index, &users]), [true, true]);
+    assert_eq!(concurrently(&[falls, &teams, index]), [true, true]);
+    assert_eq!(concurrently(&[falls, &gone("users")]), [false]);
+    assert_eq!(concurrently(&[falls, &gone("teams")]), [true]);
+}
+
+#[test]
+fn an_enum_grows_in_a_transaction_of_its_own_only_where_its_values_may_be_used_next() {
+    let grows = r#"{"type": "modifyField", "collection": "users", "field": "status", "changes": {"enumValues": ["on", "off", "gone"]}}"#;
+    let raw = r#"{"type": "raw", "backend": "postgresql", "statement": "SELECT 1"}"#;
+    let add = |collection| {
+        format!(
+            r#"{{"type": "addField", "collection": "{collection}", "field": {{"name": "more", "type": "integer"}}}}"#
+        )
+    };
+    let alone = |operations: &[&str]| -> bool {
+        let steps = up(USERS, &format!("[{}]", operations.join(",")));
+        let grown = shown(&steps)
+            .into_iter()
+            .find(|text| text.contains("ADD VALUE"));
+        grown.unwrap().starts_with("* ")
+    };
+    assert!(!alone(&[grows]));
+    assert!(alone(&[grows, &add("users")]));
+    assert!(!alone(&[&add("users"), grows]));
+    assert!(!alone(&[grows, &add("teams")]));
+    assert!(alone(&[grows, raw]));
+    assert!(!alone(&[raw, grows]));
+}
+
+#[test]
 fn constraints_are_validated_when_writers_may_write_again() {
     let steps = up(
         USERS,
